@@ -1,0 +1,42 @@
+import type { ServerResponse } from 'node:http';
+import { fromNode, lingerAfter, type NodeRequest } from '../receiver/node.ts';
+import type { Receiver } from '../receiver/receiver.ts';
+
+/** A request handler for Express 4 and 5, or for `http.createServer`. */
+export type ExpressHandler = (
+  request: NodeRequest,
+  response: ServerResponse,
+  next?: (error?: unknown) => void,
+) => void;
+
+/**
+ * Makes an Express handler of a receiver. It reads the body itself, so mount it before body
+ * parsers such as `express.json()`; where one must come first, let it keep the bytes as a Buffer
+ * in `request.rawBody`.
+ *
+ * @example
+ * ```ts
+ * import express from 'express';
+ * import { RECEIVE_PATHS } from '@buktor/his-webhook';
+ * import { expressReceiver } from '@buktor/his-webhook/express';
+ *
+ * const app = express();
+ * app.all(RECEIVE_PATHS, expressReceiver(receiver));
+ * app.use(express.json());
+ * ```
+ */
+export function expressReceiver(receiver: Receiver): ExpressHandler {
+  return (request, response, next) => {
+    receiver
+      .receive(fromNode(request))
+      .then(({ status, headers, body }) => {
+        if (response.headersSent) return;
+        lingerAfter(request, response);
+        response.statusCode = status;
+        for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+        response.setHeader('content-length', Buffer.byteLength(body));
+        response.end(body);
+      })
+      .catch((error: unknown) => next?.(error));
+  };
+}

@@ -1,0 +1,59 @@
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
+import { RECEIVE_PATHS } from '../events.ts';
+import { fromNode, lingerAfter, type NodeRequest } from '../receiver/node.ts';
+import type { Receiver } from '../receiver/receiver.ts';
+
+/** Options of {@link fastifyReceiver}. */
+export interface FastifyReceiverOptions {
+  readonly receiver: Receiver;
+  /**
+   * Where events are received.
+   * @default RECEIVE_PATHS
+   */
+  readonly paths?: readonly string[];
+}
+
+/**
+ * The receiver as a Fastify plugin. Its body parser is its own, encapsulated: the host's parsers
+ * are left alone and see no event.
+ *
+ * @example
+ * ```ts
+ * import Fastify from 'fastify';
+ * import { fastifyReceiver } from '@buktor/his-webhook/fastify';
+ *
+ * const app = Fastify();
+ * await app.register(fastifyReceiver, { receiver });
+ * ```
+ */
+export const fastifyReceiver: FastifyPluginCallback<FastifyReceiverOptions> = (
+  app: FastifyInstance,
+  { receiver, paths = RECEIVE_PATHS },
+  done,
+) => {
+  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const raw = request.raw as NodeRequest;
+    const rawBody: unknown = (request as { rawBody?: unknown }).rawBody ?? request.body;
+    const incoming = fromNode(raw);
+    const { status, headers, body } = await receiver.receive(
+      incoming.body === undefined ? { ...incoming, body: rawBody as object } : incoming,
+    );
+    lingerAfter(raw, reply.raw);
+    return reply.code(status).headers(headers).send(body);
+  }
+
+  app.removeAllContentTypeParsers();
+  // The receiver reads the stream, so that limits and deadlines are the same everywhere.
+  app.addContentTypeParser('*', (_request, _payload, next) => {
+    next(null);
+  });
+  // Fastify refuses some media types before any parser runs; the receiver has the answer to those.
+  app.setErrorHandler((error: { readonly code?: string }, request, reply) => {
+    if (!REFUSED_BY_PARSER.test(error.code ?? '')) throw error;
+    return answer(request, reply);
+  });
+  for (const path of paths) app.all(path, answer);
+  done();
+};
+
+const REFUSED_BY_PARSER = /^FST_ERR_(CTP_|ROUTE_MISSING_CONTENT_TYPE)/;

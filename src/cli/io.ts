@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+
+/** What a command sees of the world, so that tests can stand in for it. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  out(text: string): void;
+  err(text: string): void;
+  /** All of standard input. */
+  stdin(): Promise<Uint8Array>;
+  /** Resolves when the process is asked to stop. */
+  untilStopped(): Promise<void>;
+}
+
+/** A command called wrongly, or with something it cannot work with. Exit code 2. */
+export class UsageError extends Error {}
+
+/** The bytes of a file; of standard input for `-` or no name. */
+export async function readInput(io: Io, file: string | undefined): Promise<Uint8Array> {
+  if (file === undefined || file === '-') return io.stdin();
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new UsageError(`Cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? ''}`);
+  }
+}
+
+/** An option that has no default: from its flag, else from the environment. */
+export function required(io: Io, flag: string, value: string | undefined, name: string): string {
+  const found = value ?? io.env[name];
+  if (found === undefined || found === '') {
+    throw new UsageError(`--${flag} (or the environment variable ${name}) is needed.`);
+  }
+  return found;
+}

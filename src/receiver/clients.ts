@@ -1,0 +1,96 @@
+import { ConfigurationError } from '../errors.ts';
+import { IDENTIFIER_PATTERN } from '../events.ts';
+import { sha256 } from '../json.ts';
+import { type CompiledSecret, compileSecrets, type Secrets } from '../signature.ts';
+
+/** A hospital, as its bearer token names it. */
+export interface Client {
+  /** The Client-ID: 1–255 visible ASCII characters. */
+  readonly id: string;
+  /** What verifies its signatures; several while one is being rotated out. */
+  readonly secrets: Secrets;
+  /**
+   * `optional` makes it a sandbox client: it may leave the signature out, and may send the flat
+   * body of the document's cURL. A signature that is there must still verify.
+   * @default 'required'
+   */
+  readonly signature?: 'required' | 'optional';
+}
+
+/** Finds the client of a bearer token; `undefined` where there is none. */
+export type ClientLookup = (token: string) => Promise<Client | undefined> | Client | undefined;
+
+/** A client whose configuration was checked. */
+export interface CompiledClient {
+  readonly id: string;
+  readonly secrets: readonly CompiledSecret[];
+  readonly isSandbox: boolean;
+}
+
+const compiled = new WeakMap<Client, CompiledClient>();
+
+/**
+ * Checks a client, once.
+ *
+ * @throws ConfigurationError if its id, its secrets or its policy could never work.
+ */
+export function compileClient(client: Client): CompiledClient {
+  let result = compiled.get(client);
+  if (result === undefined) {
+    if (typeof client.id !== 'string' || !IDENTIFIER_PATTERN.test(client.id)) {
+      throw new ConfigurationError('A client id must be 1 to 255 visible ASCII characters.');
+    }
+    const policy: unknown = client.signature ?? 'required';
+    if (policy !== 'required' && policy !== 'optional') {
+      throw new ConfigurationError("A client's signature policy is 'required' or 'optional'.");
+    }
+    result = {
+      id: client.id,
+      secrets: compileSecrets(client.secrets),
+      isSandbox: policy === 'optional',
+    };
+    compiled.set(client, result);
+  }
+  return result;
+}
+
+/**
+ * A fixed list of clients by bearer token. Tokens are looked up by their SHA-256, so the time it
+ * takes tells nothing about them.
+ *
+ * @example
+ * ```ts
+ * import { bearerTokens } from '@buktor/his-webhook';
+ *
+ * const clients = bearerTokens({
+ *   [process.env.HOSPITAL_TOKEN]: { id: '1001', secrets: process.env.HOSPITAL_SECRET },
+ * });
+ * ```
+ *
+ * @param tokens - Each token in the clear, or as `sha256:` and 64 hex digits.
+ * @throws ConfigurationError for a token no header can carry, or a client that could never work.
+ */
+export function bearerTokens(tokens: Readonly<Record<string, Client>>): ClientLookup {
+  const clients = new Map<string, Client>();
+  for (const [token, client] of Object.entries(tokens)) {
+    const digest = digestOf(token);
+    if (clients.has(digest)) throw new ConfigurationError('A bearer token is listed twice.');
+    compileClient(client);
+    clients.set(digest, client);
+  }
+  return (token) => clients.get(sha256(token));
+}
+
+function digestOf(token: string): string {
+  const digest = /^sha256:(.*)$/s.exec(token)?.[1];
+  if (digest !== undefined) {
+    if (/^[0-9a-fA-F]{64}$/.test(digest)) return digest.toLowerCase();
+    throw new ConfigurationError('A token given as sha256: must have 64 hex digits after it.');
+  }
+  if (!/^[A-Za-z0-9\-._~+/]{1,4096}=*$/.test(token)) {
+    throw new ConfigurationError(
+      'A bearer token is made of letters, digits and -._~+/ (RFC 6750), and not empty.',
+    );
+  }
+  return sha256(token);
+}

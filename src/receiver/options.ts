@@ -1,0 +1,147 @@
+import { ConfigurationError } from '../errors.ts';
+import { EVENT_TYPE_PATTERN } from '../events.ts';
+import type { MappingSet } from '../mapping/compile.ts';
+import type { EventStore } from '../stores/types.ts';
+import type { ClientLookup } from './clients.ts';
+import type { ResponseCode } from './responses.ts';
+
+/** Finds the mappings of a client; `undefined` where it has none. */
+export type MappingLookup = (
+  clientId: string,
+) => Promise<MappingSet | undefined> | MappingSet | undefined;
+
+/** Bounds of one request; times in milliseconds. */
+export interface ReceiverLimits {
+  /** The largest body, in bytes. @default 1_048_576 */
+  readonly bodyBytes?: number;
+  /** How long a body may take to arrive. @default 10_000 */
+  readonly bodyTimeout?: number;
+  /** How long the look-up of a client or of its mappings may take. @default 5_000 */
+  readonly lookupTimeout?: number;
+  /** How long the store may take. @default 10_000 */
+  readonly storeTimeout?: number;
+}
+
+/** What became of one request; it holds nothing out of `data`. */
+export interface ReceiveResult {
+  readonly status: number;
+  /** `null` for an event that was processed. */
+  readonly code: ResponseCode | null;
+  readonly clientId: string | null;
+  readonly eventId: string | null;
+  readonly type: string | null;
+  /** The event was processed before. */
+  readonly replayed: boolean;
+  /** Why the answer is 500, where it is; a driver's error may hold values, so mind where it goes. */
+  readonly error?: unknown;
+}
+
+/** Options of {@link createReceiver}. */
+export interface ReceiverOptions {
+  /** Who may send: {@link bearerTokens}, or a function of your own. */
+  readonly clients: ClientLookup;
+  /** How events become rows: a compiled document, or a function of the client id. */
+  readonly mappings: MappingSet | MappingLookup;
+  readonly store: EventStore;
+  readonly limits?: ReceiverLimits;
+  /** Event types of the host's own, beside the 14 of the document: `resource.operation`. */
+  readonly types?: readonly string[];
+  /**
+   * How far ahead of this clock an event's timestamp may be, in milliseconds. One further ahead
+   * would win every later merge.
+   * @default 900_000
+   */
+  readonly maxClockSkew?: number;
+  /**
+   * How long the bodies of processed events are kept, in milliseconds; 0 keeps none.
+   * @default 2_592_000_000 (30 days)
+   */
+  readonly bodyRetention?: number;
+  /** The clock, in milliseconds since 1970. @default Date.now */
+  readonly now?: () => number;
+  /** Told of every request that was answered. It must not throw. */
+  readonly onResult?: (result: ReceiveResult) => void;
+}
+
+/** {@link ReceiverOptions}, checked and with every default filled in. */
+export interface Settings {
+  readonly clients: ClientLookup;
+  readonly mappingsFor: MappingLookup;
+  /** The mappings that are there from the start, where there are. */
+  readonly initialMappings: MappingSet | undefined;
+  readonly store: EventStore;
+  readonly limits: Required<ReceiverLimits>;
+  readonly types: readonly string[];
+  readonly maxClockSkew: number;
+  readonly bodyRetention: number;
+  readonly now: () => number;
+  readonly onResult: (result: ReceiveResult) => void;
+}
+
+const DAY = 86_400_000;
+const CENTURY = 36_525 * DAY;
+
+/** @throws ConfigurationError for an option that could never work. */
+export function checkOptions(options: ReceiverOptions): Settings {
+  const { clients, mappings, store, limits = {}, types = [] } = options;
+  if (typeof clients !== 'function') {
+    throw new ConfigurationError('clients must be bearerTokens({ … }) or a function of the token.');
+  }
+  if (typeof mappings !== 'function' && !(has(mappings, 'clients') instanceof Map)) {
+    throw new ConfigurationError(
+      'mappings must come from compileMappings(document), or be a function of the client id.',
+    );
+  }
+  if (typeof has(store, 'commit') !== 'function')
+    throw new ConfigurationError('store must be a store.');
+  for (const type of types) {
+    if (!EVENT_TYPE_PATTERN.test(type)) {
+      throw new ConfigurationError(
+        `types: ${JSON.stringify(type)} is not of the form resource.operation.`,
+      );
+    }
+  }
+  return {
+    clients,
+    mappingsFor: typeof mappings === 'function' ? mappings : () => mappings,
+    initialMappings: typeof mappings === 'function' ? undefined : mappings,
+    store,
+    limits: {
+      bodyBytes: whole('limits.bodyBytes', limits.bodyBytes, 1_048_576, 1),
+      bodyTimeout: whole('limits.bodyTimeout', limits.bodyTimeout, 10_000, 1, MAX_DELAY),
+      lookupTimeout: whole('limits.lookupTimeout', limits.lookupTimeout, 5_000, 1, MAX_DELAY),
+      storeTimeout: whole('limits.storeTimeout', limits.storeTimeout, 10_000, 1, MAX_DELAY),
+    },
+    types,
+    maxClockSkew: whole('maxClockSkew', options.maxClockSkew, 900_000, 0),
+    bodyRetention: whole('bodyRetention', options.bodyRetention, 30 * DAY, 0, CENTURY),
+    now: options.now ?? Date.now,
+    onResult: options.onResult ?? (() => undefined),
+  };
+}
+
+/** A member of something whose type JavaScript callers did not check. */
+function has(value: unknown, member: string): unknown {
+  return typeof value === 'object' && value !== null
+    ? (value as Record<string, unknown>)[member]
+    : undefined;
+}
+
+/** A longer setTimeout would fire at once. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+function whole(
+  name: string,
+  value: number | undefined,
+  fallback: number,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number {
+  const number = value ?? fallback;
+  if (!Number.isSafeInteger(number) || number < least || number > most) {
+    throw new ConfigurationError(
+      `${name} must be a whole number from ${String(least)} to ${String(most)}.`,
+    );
+  }
+  return number;
+}

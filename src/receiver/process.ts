@@ -1,0 +1,251 @@
+import { eventIdOf, expandShorthand, isShorthand, validateEnvelope } from '../envelope.ts';
+import type { Envelope, JsonValue } from '../events.ts';
+import type { Fault } from '../errors.ts';
+import { operationOf } from '../events.ts';
+import { contentDigest, parseStrictJson } from '../json.ts';
+import type { CompiledMapping, MappingSet } from '../mapping/compile.ts';
+import { resolveMapping } from '../mapping/resolve.ts';
+import { transformFields } from '../mapping/transform.ts';
+import { DELETED_AT, versionOf } from '../merge.ts';
+import type { BodyForm, Change, QuarantineVerdict, RowChange, Verdict } from '../stores/types.ts';
+import { parseTimestamp, type Timestamp } from '../timestamp.ts';
+import { withDeadline } from './deadline.ts';
+import type { Settings } from './options.ts';
+import { REFUSALS, type Refusal } from './responses.ts';
+
+/** An authentic body: its sender is known, and its signature holds (or need not). */
+export interface Delivery {
+  readonly clientId: string;
+  readonly body: Uint8Array;
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number;
+  /** The flat form of the document's cURL is understood. */
+  readonly allowShorthand: boolean;
+  /** Apply again what was applied before. */
+  readonly force?: boolean;
+  /** Where the delivery comes out of quarantine: its key there. */
+  readonly quarantineKey?: string;
+}
+
+/** What became of a delivery. */
+export type Outcome = (
+  | { readonly verdict: 'applied' | 'stale' | 'declined' | 'duplicate' }
+  | { readonly verdict: 'refused'; readonly refusal: Refusal; readonly kept: QuarantineVerdict }
+) & { readonly eventId: string | null; readonly type: string | null };
+
+/** What the steps have found out about a delivery so far. */
+interface Draft {
+  readonly delivery: Delivery;
+  readonly form: BodyForm;
+  readonly eventId: string | null;
+  readonly event?: Envelope;
+  readonly occurredAt?: Timestamp;
+  readonly digest?: string;
+  readonly mappingVersion?: string;
+}
+
+/** Makes sure the store has the tables of a mapping set before it is used. */
+export type Prepare = (mappings: MappingSet) => Promise<void>;
+
+/**
+ * Takes a delivery from its bytes to its rows: strict JSON, envelope, clock, mapping, fields,
+ * store. What is refused on the way goes to quarantine.
+ *
+ * @throws whatever the store or a look-up throws; nothing was acknowledged then.
+ */
+export async function processDelivery(
+  delivery: Delivery,
+  settings: Settings,
+  prepare: Prepare,
+): Promise<Outcome> {
+  const parsed = parseStrictJson(delivery.body);
+  if (!parsed.ok) {
+    return refuse({ delivery, form: 'envelope', eventId: null }, settings, {
+      code: 'invalid_json',
+      message: parsed.reason,
+    });
+  }
+  const draft = readEnvelope(delivery, parsed.value, settings);
+  if ('refusal' in draft) return refuse(draft, settings, draft.refusal);
+  const { event, occurredAt } = draft;
+
+  const ahead = occurredAt.epochMillis - settings.now();
+  if (ahead > settings.maxClockSkew) {
+    return refuse(draft, settings, {
+      code: 'timestamp_in_future',
+      message: `The timestamp is ${String(Math.ceil(ahead / 1000))} s ahead of the receiver's clock.`,
+    });
+  }
+
+  const { clientId } = delivery;
+  const { lookupTimeout, storeTimeout } = settings.limits;
+  const mappings = await withDeadline('The mapping look-up', lookupTimeout, () =>
+    settings.mappingsFor(clientId),
+  );
+  const mapping = mappings && resolveMapping(mappings, clientId, event.type);
+  if (mappings === undefined || mapping === undefined) {
+    return refuse(draft, settings, {
+      code: 'mapping_not_found',
+      message: `No mapping found for event_type '${event.type}' and Client-ID ${clientId}.`,
+    });
+  }
+  const mapped = { ...draft, mappingVersion: mappings.version };
+  const row = mapping === null ? null : toRow(mapping, draft);
+  if (row !== null && 'errors' in row) {
+    return refuse(mapped, settings, {
+      code: 'transform_failed',
+      message: 'The event has fields that cannot be stored.',
+      errors: row.errors,
+    });
+  }
+
+  await prepare(mappings);
+  const change = toChange(mapped, mappings.version, row, settings);
+  const [verdict] = await withDeadline('The store', storeTimeout, (signal) =>
+    settings.store.commit([change], { signal }),
+  );
+  return judge(verdict as Verdict, mapped, mapping, settings);
+}
+
+type ReadDraft = Draft & Required<Pick<Draft, 'event' | 'occurredAt' | 'digest'>>;
+
+function readEnvelope(
+  delivery: Delivery,
+  value: JsonValue,
+  { types }: Settings,
+): ReadDraft | (Draft & { readonly refusal: Refusal }) {
+  const isFlat = isShorthand(value);
+  const form: BodyForm = isFlat && delivery.allowShorthand ? 'shorthand' : 'envelope';
+  const candidate =
+    isFlat && form === 'shorthand'
+      ? expandShorthand(value, delivery.body, delivery.receivedAt)
+      : value;
+  const draft: Draft = { delivery, form, eventId: eventIdOf(candidate) ?? null };
+
+  const result = validateEnvelope(candidate, { types });
+  if (!result.ok) {
+    const hint: Fault = {
+      path: '',
+      message: 'the flat form with event_type is for sandbox clients',
+    };
+    return {
+      ...draft,
+      refusal: {
+        code: 'invalid_envelope',
+        message: 'The body is not a valid event.',
+        errors: isFlat && form === 'envelope' ? [hint, ...result.errors] : result.errors,
+      },
+    };
+  }
+  const { event } = result;
+  return {
+    ...draft,
+    event,
+    eventId: event.event_id,
+    // validateEnvelope has read it before.
+    occurredAt: parseTimestamp(event.timestamp) as Timestamp,
+    digest: contentDigest(event.type, event.data),
+  };
+}
+
+/** The row an event writes, with the tombstone that created and deleted set. */
+function toRow(
+  mapping: CompiledMapping,
+  { event, form, occurredAt }: ReadDraft,
+): RowChange | { readonly errors: readonly Fault[] } {
+  const result = transformFields(mapping, event.data);
+  if (!result.ok) {
+    const root = form === 'shorthand' ? '' : '/data';
+    return { errors: result.errors.map(({ path, message }) => ({ path: root + path, message })) };
+  }
+  const operation = operationOf(event.type);
+  const tombstone =
+    operation === 'created'
+      ? { [DELETED_AT]: null }
+      : operation === 'deleted'
+        ? { [DELETED_AT]: occurredAt.utc }
+        : {};
+  return {
+    table: mapping.table,
+    key: result.key,
+    values: { ...result.values, ...tombstone },
+    version: versionOf(occurredAt.utc, operation, event.event_id),
+  };
+}
+
+function toChange(
+  { delivery, form, event, occurredAt, digest }: ReadDraft,
+  mappingVersion: string,
+  row: RowChange | null,
+  { bodyRetention }: Settings,
+): Change {
+  const { quarantineKey, force } = delivery;
+  return {
+    clientId: delivery.clientId,
+    eventId: event.event_id,
+    type: event.type,
+    occurredAt: occurredAt.utc,
+    receivedAt: new Date(delivery.receivedAt).toISOString(),
+    digest,
+    body: bodyRetention > 0 ? delivery.body : null,
+    form,
+    mappingVersion,
+    row,
+    ...(force === true ? { force } : {}),
+    ...(quarantineKey === undefined || quarantineKey === event.event_id
+      ? {}
+      : { supersedes: quarantineKey }),
+  };
+}
+
+function judge(
+  verdict: Verdict,
+  draft: ReadDraft,
+  mapping: CompiledMapping | null,
+  settings: Settings,
+): Outcome | Promise<Outcome> {
+  const { eventId, event } = draft;
+  if (verdict === 'conflict') return refuse(draft, settings, REFUSALS.conflict);
+  if (typeof verdict === 'object') {
+    const { rejected, column } = verdict;
+    const field = mapping?.fields.find(({ to }) => to === column);
+    const root = draft.form === 'shorthand' ? '' : '/data';
+    const subject = column === undefined ? 'The table' : `Column ${column}`;
+    return refuse(draft, settings, {
+      code: 'constraint_failed',
+      message: `${subject} refuses the row: ${rejected}`,
+      ...(field === undefined
+        ? {}
+        : {
+            errors: [{ path: root + field.pointer, message: `is refused by column ${field.to}` }],
+          }),
+    });
+  }
+  const isDeclined = verdict === 'applied' && mapping === null;
+  return { verdict: isDeclined ? 'declined' : verdict, eventId, type: event.type };
+}
+
+/** Hands a body to quarantine, where it waits for a mended mapping or a resend. */
+async function refuse(draft: Draft, settings: Settings, refusal: Refusal): Promise<Outcome> {
+  const { delivery, form, eventId, event, occurredAt, digest } = draft;
+  const errors = refusal.errors?.map(({ path, message }) => `${path} ${message}`) ?? [];
+  const kept = await withDeadline('The store', settings.limits.storeTimeout, () =>
+    settings.store.quarantine({
+      clientId: delivery.clientId,
+      eventId,
+      type: event?.type ?? null,
+      occurredAt: occurredAt?.utc ?? null,
+      receivedAt: new Date(delivery.receivedAt).toISOString(),
+      digest: digest ?? null,
+      body: delivery.body,
+      form,
+      mappingVersion: draft.mappingVersion ?? null,
+      code: refusal.code,
+      reason: [refusal.message, ...errors].join('\n'),
+    }),
+  );
+  const type = event?.type ?? null;
+  return kept === 'duplicate'
+    ? { verdict: 'duplicate', eventId, type }
+    : { verdict: 'refused', refusal, kept, eventId, type };
+}

@@ -1,0 +1,268 @@
+import { matchesSignature } from '../signature.ts';
+import type { MappingSet } from '../mapping/compile.ts';
+import { type BodyResult, readBody, type RequestBody } from './body.ts';
+import { compileClient, type CompiledClient } from './clients.ts';
+import { withDeadline } from './deadline.ts';
+import {
+  bearerToken,
+  contentLength,
+  headerValues,
+  isPlainJson,
+  type RequestHeaders,
+} from './headers.ts';
+import { checkOptions, type ReceiverOptions, type Settings } from './options.ts';
+import { type Outcome, processDelivery } from './process.ts';
+import { replayEvents, type ReplayOptions, type ReplayReport } from './replay.ts';
+import { failure, REFUSALS, type ReceiverResponse, type Refusal, success } from './responses.ts';
+
+/** A request, as an adapter hands it over. */
+export interface ReceiverRequest {
+  readonly method: string;
+  readonly headers: RequestHeaders;
+  /** The exact bytes or a stream of them. Anything else was parsed before, and is refused. */
+  readonly body: RequestBody | object | string | null | undefined;
+}
+
+/** The receiving end of the webhook; see {@link createReceiver}. */
+export interface Receiver {
+  /** Answers one request. It never rejects. */
+  receive(request: ReceiverRequest): Promise<ReceiverResponse>;
+  /**
+   * Resolves once the store has the tables the mappings need. Await it when the service starts,
+   * so that a table that is missing is known before the first event; `receive` does so by itself.
+   *
+   * @throws SchemaError if the database does not fit the mappings.
+   * @throws StorageError if it cannot be reached; a later call tries again.
+   */
+  ready(): Promise<void>;
+  /** Processes stored events again, under the mappings of now: quarantine, or with `force` all. */
+  replay(options?: ReplayOptions): Promise<ReplayReport>;
+  /** Answers new requests with 503, finishes those in work, and closes the store. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the receiving end of the webhook. It knows no framework: hand it to `expressReceiver`,
+ * `fastifyReceiver` or `fetchReceiver`.
+ *
+ * A request is checked in this order: method, media type, bearer token, size, deadline, signature,
+ * Client-ID, JSON, envelope, clock, mapping, fields, table. Nothing is read out of the body before
+ * its signature holds. 200 is answered once the event is durable, never before.
+ *
+ * @example
+ * ```ts
+ * import { bearerTokens, compileMappings, createReceiver } from '@buktor/his-webhook';
+ * import { sqliteStore } from '@buktor/his-webhook/stores/sqlite';
+ *
+ * const receiver = createReceiver({
+ *   clients: bearerTokens({ 'demo-token': { id: '1001', secrets: 'your_shared_secret' } }),
+ *   mappings: compileMappings(document),
+ *   store: sqliteStore({ path: 'buktor.db' }),
+ * });
+ * await receiver.ready();
+ * ```
+ *
+ * @throws ConfigurationError for an option that could never work.
+ */
+export function createReceiver(options: ReceiverOptions): Receiver {
+  return new WebhookReceiver(checkOptions(options));
+}
+
+/** How often bodies past their retention are erased. */
+const PRUNE_INTERVAL = 3_600_000;
+
+class WebhookReceiver implements Receiver {
+  readonly #settings: Settings;
+  readonly #prepared = new WeakMap<MappingSet, Promise<void>>();
+  readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #pruning: ReturnType<typeof setInterval>;
+  #ready: Promise<void> | undefined;
+  #isClosing = false;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#pruning = setInterval(() => {
+      this.#prune();
+    }, PRUNE_INTERVAL);
+    this.#pruning.unref();
+    // Begun early; whoever awaits ready(), or sends an event, hears of its failure.
+    this.ready().catch(() => undefined);
+  }
+
+  ready(): Promise<void> {
+    const { initialMappings } = this.#settings;
+    if (initialMappings !== undefined) return this.#prepare(initialMappings);
+    this.#ready ??= this.#prepareStore([]).catch((error: unknown) => {
+      this.#ready = undefined;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  async receive(request: ReceiverRequest): Promise<ReceiverResponse> {
+    if (this.#isClosing) return this.#answer(REFUSALS.overloaded, {});
+    return this.#track(this.#receive(request));
+  }
+
+  replay(options: ReplayOptions = {}): Promise<ReplayReport> {
+    return this.#track(
+      this.ready().then(() => replayEvents(options, this.#settings, this.#prepare)),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    clearInterval(this.#pruning);
+    await Promise.allSettled(this.#inFlight);
+    await this.#settings.store.close();
+  }
+
+  async #receive(request: ReceiverRequest): Promise<ReceiverResponse> {
+    let client: CompiledClient | undefined;
+    try {
+      const { method, headers, body } = request;
+      if (method !== 'POST') return this.#answer(REFUSALS.methodNotAllowed, {});
+      if (!isPlainJson(headers)) return this.#answer(REFUSALS.unsupportedMediaType, {});
+      client = await this.#findClient(headers);
+      if (client === undefined) return this.#answer(REFUSALS.unauthorized, {});
+
+      const { limits } = this.#settings;
+      const read = await readBody(body, contentLength(headers), limits);
+      if (!read.ok) return this.#answer(bodyRefusal(read, limits.bodyBytes), { client });
+      const receivedAt = this.#settings.now();
+      if (!isSigned(read.bytes, headers, client, receivedAt)) {
+        return this.#answer(REFUSALS.unauthorized, { client });
+      }
+      const claimed = headerValues(headers, 'client-id');
+      if (claimed.some((id) => id !== client?.id)) {
+        return this.#answer(REFUSALS.clientMismatch, { client });
+      }
+
+      await this.ready();
+      const outcome = await processDelivery(
+        {
+          clientId: client.id,
+          body: read.bytes,
+          receivedAt,
+          allowShorthand: client.isSandbox,
+        },
+        this.#settings,
+        this.#prepare,
+      );
+      return this.#answerOutcome(outcome, client);
+    } catch (error) {
+      // Whatever it is, the event was not acknowledged, and the sender keeps it.
+      return this.#answer(REFUSALS.storageUnavailable, { client, error });
+    }
+  }
+
+  async #findClient(headers: RequestHeaders): Promise<CompiledClient | undefined> {
+    const token = bearerToken(headers);
+    if (token === undefined) return undefined;
+    const { clients, limits } = this.#settings;
+    const client = await withDeadline('The client look-up', limits.lookupTimeout, () =>
+      clients(token),
+    );
+    return client && compileClient(client);
+  }
+
+  readonly #prepare = (mappings: MappingSet): Promise<void> => {
+    let prepared = this.#prepared.get(mappings);
+    if (prepared === undefined) {
+      prepared = this.#prepareStore(mappings.tables);
+      this.#prepared.set(mappings, prepared);
+      prepared.catch(() => this.#prepared.delete(mappings));
+    }
+    return prepared;
+  };
+
+  #prepareStore(tables: MappingSet['tables']): Promise<void> {
+    const { store, limits } = this.#settings;
+    return withDeadline('The store', limits.storeTimeout, () => store.prepare(tables));
+  }
+
+  #prune(): void {
+    const { store, bodyRetention, now } = this.#settings;
+    // A failure is not lost: the next round erases what this one left.
+    store.prune({ bodiesBefore: new Date(now() - bodyRetention) }).catch(() => undefined);
+  }
+
+  #answerOutcome(outcome: Outcome, client: CompiledClient): ReceiverResponse {
+    const about = { client, eventId: outcome.eventId, type: outcome.type };
+    if (outcome.verdict !== 'refused') {
+      const replayed = outcome.verdict === 'duplicate';
+      this.#report(200, null, { ...about, replayed });
+      return success(replayed);
+    }
+    return this.#answer(
+      outcome.kept === 'over_quota' ? REFUSALS.overloaded : outcome.refusal,
+      about,
+    );
+  }
+
+  #answer(refusal: Refusal, about: About): ReceiverResponse {
+    const response = failure(refusal);
+    this.#report(response.status, refusal.code, about);
+    return response;
+  }
+
+  #report(status: number, code: Refusal['code'] | null, about: About): void {
+    const { client, eventId = null, type = null, replayed = false, error } = about;
+    try {
+      this.#settings.onResult({
+        status,
+        code,
+        clientId: client?.id ?? null,
+        eventId,
+        type,
+        replayed,
+        ...(error === undefined ? {} : { error }),
+      });
+    } catch {
+      // A listener's fault must not turn a committed event into an error.
+    }
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#inFlight.add(work);
+    const done = (): void => {
+      this.#inFlight.delete(work);
+    };
+    work.then(done, done);
+    return work;
+  }
+}
+
+interface About {
+  readonly client?: CompiledClient | undefined;
+  readonly eventId?: string | null;
+  readonly type?: string | null;
+  readonly replayed?: boolean;
+  readonly error?: unknown;
+}
+
+function isSigned(
+  body: Uint8Array,
+  headers: RequestHeaders,
+  client: CompiledClient,
+  now: number,
+): boolean {
+  const signatures = headerValues(headers, 'buktor-signature');
+  if (signatures.length === 0) return client.isSandbox;
+  return signatures.length === 1 && matchesSignature(body, signatures[0], client.secrets, now);
+}
+
+function bodyRefusal(read: BodyResult & { readonly ok: false }, limit: number): Refusal {
+  switch (read.cause) {
+    case 'too_large':
+      return {
+        code: 'payload_too_large',
+        message: `The body is larger than ${String(limit)} bytes.`,
+      };
+    case 'no_bytes':
+      return REFUSALS.bodyAlreadyParsed;
+    case 'timeout':
+    case 'aborted':
+      return REFUSALS.requestTimeout;
+  }
+}

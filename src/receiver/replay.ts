@@ -1,0 +1,63 @@
+import type { EventFilter, StoredEvent } from '../stores/types.ts';
+import { type Prepare, processDelivery } from './process.ts';
+import type { Settings } from './options.ts';
+
+/** Which stored events {@link Receiver.replay} processes again. */
+export interface ReplayOptions extends Omit<EventFilter, 'state'> {
+  /**
+   * Also the events that were applied or declined before, as long as their body is kept. Without
+   * it only quarantine is replayed.
+   * @default false
+   */
+  readonly force?: boolean;
+}
+
+/** How many events a replay looked at, by what became of them. */
+export interface ReplayReport {
+  readonly applied: number;
+  readonly stale: number;
+  readonly declined: number;
+  readonly duplicate: number;
+  /** Refused again; they are (still) in quarantine. */
+  readonly refused: number;
+  /** Their body was erased. */
+  readonly skipped: number;
+}
+
+/** Processes stored events as if they arrived now, under the mappings of now. */
+export async function replayEvents(
+  { force = false, ...filter }: ReplayOptions,
+  settings: Settings,
+  prepare: Prepare,
+): Promise<ReplayReport> {
+  const report = { applied: 0, stale: 0, declined: 0, duplicate: 0, refused: 0, skipped: 0 };
+  const wanted: EventFilter = force ? filter : { ...filter, state: 'quarantined' };
+  for await (const entry of settings.store.find(wanted)) {
+    if (entry.body === null) report.skipped++;
+    else report[await replayOne({ ...entry, body: entry.body }, force, settings, prepare)]++;
+  }
+  return report;
+}
+
+async function replayOne(
+  entry: StoredEvent & { readonly body: Uint8Array },
+  force: boolean,
+  settings: Settings,
+  prepare: Prepare,
+): Promise<Exclude<keyof ReplayReport, 'skipped'>> {
+  const isQuarantined = entry.state === 'quarantined';
+  const outcome = await processDelivery(
+    {
+      clientId: entry.clientId,
+      body: entry.body,
+      receivedAt: Date.parse(entry.receivedAt),
+      allowShorthand: entry.form === 'shorthand',
+      // Out of quarantine an event is news: whichever commits first wins.
+      force: force && !isQuarantined,
+      ...(isQuarantined ? { quarantineKey: entry.eventId } : {}),
+    },
+    settings,
+    prepare,
+  );
+  return outcome.verdict;
+}

@@ -1,0 +1,181 @@
+import { statSync } from 'node:fs';
+import { StorageError } from '../../errors.ts';
+import { isBusy, loadSqlite, type SqliteDatabase, type SqliteStatement } from './driver.ts';
+
+/** Keeps the statements of one open database. */
+export class Session {
+  readonly database: SqliteDatabase;
+  readonly #statements = new Map<string, SqliteStatement>();
+
+  constructor(database: SqliteDatabase) {
+    this.database = database;
+  }
+
+  exec(sql: string): void {
+    this.database.exec(sql);
+  }
+
+  /** Prepares a statement, once. */
+  prepare(sql: string): SqliteStatement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      // Patches name any set of columns, so the number of different texts has no bound of its own.
+      if (this.#statements.size >= 1_000) this.#statements.clear();
+      statement = this.database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+/** Where the database is: a file, or a database the host has opened. */
+export type SqliteTarget = { readonly path: string } | { readonly database: SqliteDatabase };
+
+interface FileIdentity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
+/**
+ * The connection to one database.
+ *
+ * It is **closed** at first and opens when it is needed. While it is **open**, the file's identity
+ * is looked at around every transaction, because SQLite goes on committing into a file that was
+ * removed or replaced. Where it changed, the connection is **lost**: the transaction in work fails,
+ * and the next one opens the file that is there then. A file that has vanished is waited for, never
+ * made anew: an empty database in its place would hide that the rows are gone.
+ *
+ * Transactions run one after another; one that finds the database locked waits without blocking
+ * the event loop.
+ */
+export class SqliteConnection {
+  readonly #target: SqliteTarget;
+  readonly #lockTimeout: number;
+  readonly #onOpen: (session: Session) => void;
+  #session: Session | undefined;
+  #identity: FileIdentity | undefined;
+  #closed = false;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param onOpen - Runs on every database that is opened, before anything else.
+   * @param lockTimeout - Milliseconds to wait for another writer.
+   */
+  constructor(target: SqliteTarget, lockTimeout: number, onOpen: (session: Session) => void) {
+    if ('path' in target) loadSqlite();
+    this.#target = target;
+    this.#lockTimeout = lockTimeout;
+    this.#onOpen = onOpen;
+  }
+
+  /** Runs work inside one write transaction: all of it is durable, or nothing was written. */
+  transaction<T>(work: (session: Session) => T, signal?: AbortSignal): Promise<T> {
+    const run = this.#queue.then(() => this.#transaction(work, signal));
+    this.#queue = run.catch(() => undefined);
+    return run;
+  }
+
+  /** Waits for the transactions in work, and closes the database if this connection opened it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#queue;
+    this.#drop();
+  }
+
+  async #transaction<T>(
+    work: (session: Session) => T,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    try {
+      const session = await this.#begin(signal);
+      let result: T;
+      try {
+        result = work(session);
+        session.exec('COMMIT');
+      } catch (error) {
+        rollback(session);
+        throw error;
+      }
+      this.#verifyFile();
+      return result;
+    } catch (error) {
+      if (error instanceof Error && 'errcode' in error) {
+        throw new StorageError('SQLite failed.', { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  async #begin(signal: AbortSignal | undefined): Promise<Session> {
+    const deadline = Date.now() + this.#lockTimeout;
+    for (let attempt = 1; ; attempt++) {
+      if (signal?.aborted === true) throw new StorageError('The deadline passed.');
+      try {
+        const session = this.#open();
+        session.exec('BEGIN IMMEDIATE');
+        return session;
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        if (Date.now() >= deadline) {
+          throw new StorageError('The database is locked by another writer.', { cause: error });
+        }
+        await new Promise((resolve) => setTimeout(resolve, Math.min(attempt * 2, 25)));
+      }
+    }
+  }
+
+  #open(): Session {
+    if (this.#closed) throw new StorageError('The store is closed.');
+    if (this.#session !== undefined) {
+      this.#verifyFile();
+      return this.#session;
+    }
+    const target = this.#target;
+    if ('path' in target && this.#identity !== undefined && identify(target.path) === undefined) {
+      throw new StorageError('The database file is missing.');
+    }
+    const database =
+      'path' in target ? new (loadSqlite().DatabaseSync)(target.path) : target.database;
+    try {
+      // The waiting is done in #begin: SQLite's own would block the event loop.
+      database.exec('PRAGMA busy_timeout = 0');
+      database.exec('PRAGMA journal_mode = WAL');
+      database.exec('PRAGMA synchronous = FULL');
+      const session = new Session(database);
+      this.#onOpen(session);
+      this.#session = session;
+      this.#identity = 'path' in target ? identify(target.path) : undefined;
+      return session;
+    } catch (error) {
+      if ('path' in target) database.close();
+      throw error;
+    }
+  }
+
+  #verifyFile(): void {
+    if (!('path' in this.#target) || this.#identity === undefined) return;
+    const found = identify(this.#target.path);
+    if (found?.ino === this.#identity.ino && found.dev === this.#identity.dev) return;
+    this.#drop();
+    throw new StorageError('The database file was removed or replaced while it was open.');
+  }
+
+  #drop(): void {
+    const session = this.#session;
+    this.#session = undefined;
+    if (session !== undefined && 'path' in this.#target) session.database.close();
+  }
+}
+
+function rollback(session: Session): void {
+  try {
+    session.exec('ROLLBACK');
+  } catch {
+    // SQLite has rolled back by itself, as it does when the disk is full.
+  }
+}
+
+function identify(path: string): FileIdentity | undefined {
+  // A database in memory (':memory:' or '') has no file.
+  return statSync(path, { bigint: true, throwIfNoEntry: false });
+}

@@ -1,0 +1,122 @@
+import type { Entry } from '../inbox.ts';
+import type { EventFilter, EventState, StoredEvent } from '../types.ts';
+import type { Session } from './connection.ts';
+import type { SqlValue } from './driver.ts';
+
+/** What the inbox has under an id. */
+export function findEntry(session: Session, clientId: string, eventId: string): Entry | undefined {
+  return session
+    .prepare(`SELECT state, digest FROM his_events WHERE client_id = ? AND event_id = ?`)
+    .get(clientId, eventId) as Entry | undefined;
+}
+
+export function countQuarantined(session: Session, clientId: string): number {
+  const row = session
+    .prepare(`SELECT count(*) AS n FROM his_events WHERE client_id = ? AND state = 'quarantined'`)
+    .get(clientId) as { n: number };
+  return row.n;
+}
+
+/** Drops an entry from quarantine. */
+export function release(session: Session, clientId: string, eventId: string): void {
+  session
+    .prepare(
+      `DELETE FROM his_events WHERE client_id = ? AND event_id = ? AND state = 'quarantined'`,
+    )
+    .run(clientId, eventId);
+}
+
+/** Columns of his_events but `attempts`, which counts by itself. */
+const INBOX_COLUMNS = [
+  'client_id',
+  'event_id',
+  'type',
+  'occurred_at',
+  'received_at',
+  'state',
+  'code',
+  'reason',
+  'digest',
+  'body',
+  'form',
+  'mapping_version',
+] as const;
+
+const RECORD = `INSERT INTO his_events (${INBOX_COLUMNS.join(', ')})
+  VALUES (${INBOX_COLUMNS.map(() => '?').join(', ')})
+  ON CONFLICT (client_id, event_id) DO UPDATE SET
+  ${INBOX_COLUMNS.map((column) => `${column} = excluded.${column}`).join(', ')},
+  attempts = attempts + 1`;
+
+/** Writes an entry over whatever stands under its id. */
+export function record(session: Session, entry: Omit<StoredEvent, 'attempts'>): void {
+  session
+    .prepare(RECORD)
+    .run(
+      entry.clientId,
+      entry.eventId,
+      entry.type,
+      entry.occurredAt,
+      entry.receivedAt,
+      entry.state,
+      entry.code,
+      entry.reason,
+      entry.digest,
+      entry.body,
+      entry.form,
+      entry.mappingVersion,
+    );
+}
+
+/** The next entries that match, by client and id. */
+export function findPage(
+  session: Session,
+  filter: EventFilter,
+  after: StoredEvent | undefined,
+): readonly StoredEvent[] {
+  const { sql, values } = where(filter);
+  const rows = session
+    .prepare(
+      `SELECT * FROM his_events WHERE (client_id, event_id) > (?, ?)${sql}
+       ORDER BY client_id, event_id LIMIT 100`,
+    )
+    .all(after?.clientId ?? '', after?.eventId ?? '', ...values);
+  return (rows as InboxRow[]).map(toStoredEvent);
+}
+
+type InboxRow = Record<(typeof INBOX_COLUMNS)[number], string> & { attempts: number };
+
+function toStoredEvent(row: InboxRow): StoredEvent {
+  return {
+    clientId: row.client_id,
+    eventId: row.event_id,
+    type: row.type,
+    occurredAt: row.occurred_at,
+    receivedAt: row.received_at,
+    state: row.state as EventState,
+    code: row.code,
+    reason: row.reason,
+    digest: row.digest,
+    body: row.body as unknown as Uint8Array | null,
+    form: row.form as StoredEvent['form'],
+    mappingVersion: row.mapping_version,
+    attempts: row.attempts,
+  };
+}
+
+function where(filter: EventFilter): { readonly sql: string; readonly values: SqlValue[] } {
+  const conditions: readonly [string, string | undefined][] = [
+    ['client_id = ?', filter.clientId],
+    ['event_id = ?', filter.eventId],
+    ['type = ?', filter.type],
+    ['state = ?', filter.state],
+    ['code = ?', filter.code],
+    ['received_at >= ?', filter.receivedFrom?.toISOString()],
+    ['received_at < ?', filter.receivedBefore?.toISOString()],
+  ];
+  const given = conditions.flatMap(([sql, value]) => (value === undefined ? [] : [{ sql, value }]));
+  return {
+    sql: given.map(({ sql }) => ` AND ${sql}`).join(''),
+    values: given.map(({ value }) => value),
+  };
+}

@@ -1,0 +1,159 @@
+import { SchemaError } from '../../errors.ts';
+import type { TableSpec } from '../../mapping/tables.ts';
+import { DELETED_AT } from '../../merge.ts';
+import type { Session } from './connection.ts';
+import { quote } from './driver.ts';
+
+/** `auto` creates missing tables and adds missing nullable columns; `managed` only checks. */
+export type SchemaMode = 'auto' | 'managed';
+
+/** The statements that make the inbox. */
+const INBOX_TABLE = `CREATE TABLE his_events (
+  client_id TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  type TEXT,
+  occurred_at TEXT,
+  received_at TEXT NOT NULL,
+  state TEXT NOT NULL,
+  code TEXT,
+  reason TEXT,
+  digest TEXT,
+  body BLOB,
+  form TEXT NOT NULL,
+  mapping_version TEXT,
+  attempts INTEGER NOT NULL DEFAULT 1,
+  UNIQUE (client_id, event_id)
+)`;
+
+const QUARANTINE_INDEX = `CREATE INDEX his_events_quarantined ON his_events (client_id) WHERE state = 'quarantined'`;
+
+/**
+ * Holds the database against what the mappings need.
+ *
+ * @throws SchemaError with everything that is missing or that a patch could not satisfy.
+ */
+export function prepareSchema(
+  session: Session,
+  tables: readonly TableSpec[],
+  mode: SchemaMode,
+): void {
+  const sql: string[] = [];
+  const missing: string[] = [];
+  const faults: string[] = [];
+  if (!hasTable(session, 'his_events')) {
+    missing.push('table his_events is missing');
+    sql.push(INBOX_TABLE, QUARANTINE_INDEX);
+  }
+  for (const spec of tables) {
+    if (hasTable(session, spec.table)) checkTable(session, spec, { sql, missing, faults });
+    else {
+      missing.push(`table ${spec.table} is missing`);
+      sql.push(createTable(spec));
+    }
+  }
+  if (faults.length > 0 || (mode === 'managed' && missing.length > 0)) {
+    throw new SchemaError(
+      mode === 'managed' ? [...missing, ...faults] : faults,
+      sql.map((s) => `${s};`),
+    );
+  }
+  for (const statement of sql) session.exec(statement);
+}
+
+interface Findings {
+  /** Statements that add what is missing. */
+  readonly sql: string[];
+  readonly missing: string[];
+  /** What no statement of ours mends. */
+  readonly faults: string[];
+}
+
+interface ColumnInfo {
+  readonly name: string;
+  readonly type: string;
+  readonly notnull: number;
+  readonly dflt_value: string | null;
+  /** 2 and 3: generated. */
+  readonly hidden: number;
+}
+
+function createTable({ table, key, columns }: TableSpec): string {
+  const lines = [
+    'client_id TEXT NOT NULL',
+    ...key.map((column) => `${quote(column)} TEXT NOT NULL`),
+    // No type, so no affinity: a value is stored as it was sent.
+    ...columns.map(quote),
+    'his_versions TEXT',
+    `${DELETED_AT} TEXT`,
+    `UNIQUE (client_id, ${key.map(quote).join(', ')})`,
+  ];
+  return `CREATE TABLE ${quote(table)} (\n  ${lines.join(',\n  ')}\n)`;
+}
+
+function checkTable(session: Session, spec: TableSpec, { sql, missing, faults }: Findings): void {
+  const { table } = spec;
+  const infos = session.database
+    .prepare(`PRAGMA table_xinfo(${quote(table)})`)
+    .all() as unknown as ColumnInfo[];
+  const columns = new Map(infos.map((info) => [info.name.toLowerCase(), info]));
+  const identity = ['client_id', ...spec.key];
+
+  for (const name of identity) {
+    const column = columns.get(name.toLowerCase());
+    if (column === undefined) faults.push(`${table}.${name} is missing, and is part of the key`);
+    else if (!/char|clob|text/i.test(column.type)) {
+      faults.push(`${table}.${name} is part of the key and must be of type TEXT`);
+    }
+  }
+  for (const name of [...spec.columns, 'his_versions', DELETED_AT]) {
+    const column = columns.get(name.toLowerCase());
+    if (column === undefined) {
+      const type = name.startsWith('his_') ? ' TEXT' : '';
+      missing.push(`column ${table}.${name} is missing`);
+      sql.push(`ALTER TABLE ${quote(table)} ADD COLUMN ${quote(name)}${type}`);
+    } else if (column.hidden > 1)
+      faults.push(`${table}.${name} is generated and cannot be written`);
+  }
+  const known = new Set(identity.map((name) => name.toLowerCase()));
+  for (const { name, notnull, dflt_value: fallback } of infos) {
+    if (notnull === 1 && fallback === null && !known.has(name.toLowerCase())) {
+      faults.push(`${table}.${name} is NOT NULL without a default, which a patch may leave out`);
+    }
+  }
+  if (session.database.prepare(`PRAGMA foreign_key_list(${quote(table)})`).all().length > 0) {
+    faults.push(`${table} has a foreign key, and events come in any order`);
+  }
+  if (!hasUniqueKey(session, table, known)) {
+    faults.push(`${table} has no UNIQUE (${identity.join(', ')}) that compares bytewise`);
+  }
+}
+
+function hasUniqueKey(session: Session, table: string, key: ReadonlySet<string>): boolean {
+  const indexes = session.database.prepare(`PRAGMA index_list(${quote(table)})`).all() as {
+    name: string;
+    unique: number;
+    partial: number;
+  }[];
+  return indexes.some(({ name, unique, partial }) => {
+    if (unique !== 1 || partial === 1) return false;
+    const columns = (
+      session.database.prepare(`PRAGMA index_xinfo(${quote(name)})`).all() as {
+        name: string | null;
+        key: number;
+        coll: string;
+      }[]
+    ).filter((column) => column.key === 1);
+    return (
+      columns.length === key.size &&
+      columns.every(({ name, coll }) => key.has((name ?? '').toLowerCase()) && coll === 'BINARY')
+    );
+  });
+}
+
+function hasTable(session: Session, table: string): boolean {
+  return (
+    session.database
+      .prepare(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)`)
+      .get(table) !== undefined
+  );
+}

@@ -1,0 +1,41 @@
+import { rmSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
+import type { Options } from 'tsup';
+
+const shared: Options = {
+  target: 'node20',
+  platform: 'node',
+  outDir: 'dist',
+  // Shared chunks in both formats: an error class must be one class, whichever subpath it came by.
+  splitting: true,
+  treeshake: false,
+};
+
+// Once for all builds below; tsup's own `clean` would have them clear each other's files.
+rmSync('dist', { recursive: true, force: true });
+
+const config: Options[] = [
+  {
+    ...shared,
+    entry: {
+      index: 'src/index.ts',
+      'adapters/express': 'src/adapters/express.ts',
+      'adapters/fastify': 'src/adapters/fastify.ts',
+      'adapters/fetch': 'src/adapters/fetch.ts',
+      'stores/memory': 'src/stores/memory.ts',
+      'stores/sqlite': 'src/stores/sqlite.ts',
+    },
+    format: ['esm', 'cjs'],
+    dts: true,
+    async onSuccess() {
+      await cp('src/schemas/envelope.schema.json', 'dist/schemas/envelope.schema.json');
+    },
+  },
+  {
+    ...shared,
+    entry: { 'cli/main': 'src/cli/main.ts' },
+    format: ['esm'],
+  },
+];
+
+export default config;
