@@ -32,9 +32,11 @@ export type EventType = (typeof EVENT_TYPES)[number];
 export type Resource = EventType extends `${infer R}.${string}` ? R : never;
 
 /** What happened: the part of a type after the dot. */
-export type OperationOf<Type extends string> = Type extends `${string}.${infer Operation}`
-  ? Operation
-  : never;
+export type OperationOf<Type extends string> = string extends Type
+  ? string
+  : Type extends `${string}.${infer Operation}`
+    ? Operation
+    : never;
 
 /** The envelope a hospital's system sends, for one event type. */
 export interface Envelope<Type extends string = string, Data extends object = JsonObject> {

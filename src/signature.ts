@@ -117,7 +117,7 @@ function compileSecret(entry: Secret | ExpiringSecret): CompiledSecret {
     assertSecret(entry);
     return { key: entry, notAfter: Infinity };
   }
-  const { secret, notAfter } = entry;
+  const { secret, notAfter } = (entry as ExpiringSecret | null | undefined) ?? {};
   assertSecret(secret);
   if (notAfter === undefined) return { key: secret, notAfter: Infinity };
   const end = new Date(notAfter).getTime();

@@ -48,7 +48,7 @@ export const fastifyReceiver: FastifyPluginCallback<FastifyReceiverOptions> = (
     next(null);
   });
   // Fastify refuses some media types before any parser runs; the receiver has the answer to those.
-  app.setErrorHandler((error: { readonly code?: string }, request, reply) => {
+  app.setErrorHandler((error: Error & { readonly code?: string }, request, reply) => {
     if (!REFUSED_BY_PARSER.test(error.code ?? '')) throw error;
     return answer(request, reply);
   });

@@ -2,7 +2,7 @@
  * What Express and Fastify have in common: Node's own request and response. Only types of
  * `node:http` are imported.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { ReceiverRequest } from './receiver.ts';
 
 /** A Node request, with what a body parser of the host may have left on it. */
@@ -41,10 +41,11 @@ export function lingerAfter(request: IncomingMessage, response: ServerResponse):
   });
 }
 
-function headersOf(request: NodeRequest): ReceiverRequest['headers'] {
+function headersOf(
+  request: IncomingMessage | { headers: IncomingHttpHeaders },
+): ReceiverRequest['headers'] {
   // Fastify's inject() makes requests that have no headersDistinct.
-  const { headersDistinct }: Partial<NodeRequest> = request;
-  return headersDistinct ?? request.headers;
+  return 'headersDistinct' in request ? request.headersDistinct : request.headers;
 }
 
 function bodyOf(request: NodeRequest): ReceiverRequest['body'] {

@@ -28,9 +28,9 @@ interface SqliteModule {
  */
 export function loadSqlite(): SqliteModule {
   // A static import would keep the whole subpath from loading on Node 20.
-  const { getBuiltinModule }: Partial<NodeJS.Process> = process;
-  const sqlite = getBuiltinModule?.call(process, 'node:sqlite') as SqliteModule | undefined;
-  if (sqlite === undefined) {
+  const sqlite = ('getBuiltinModule' in process && process.getBuiltinModule('node:sqlite')) as
+    SqliteModule | undefined | false;
+  if (sqlite === undefined || sqlite === false) {
     throw new ConfigurationError(
       `sqliteStore needs node:sqlite, which is in Node 22.13 and later; this is Node ${process.versions.node}.`,
     );

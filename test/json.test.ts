@@ -1,0 +1,188 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { contentDigest, parseStrictJson } from '../src/json.ts';
+import { listCorpus, missingCorpus, readCorpus } from './support/corpora.ts';
+
+const parse = (text: string) => parseStrictJson(Buffer.from(text));
+const reasonOf = (text: string | Uint8Array) => {
+  const result = parseStrictJson(typeof text === 'string' ? Buffer.from(text) : text);
+  return result.ok ? undefined : result.reason;
+};
+
+const noSuite = missingCorpus('json-test-suite');
+describe.skipIf(noSuite)(`JSONTestSuite${noSuite ? ` (${noSuite})` : ''}`, () => {
+  const files = (prefix: string) =>
+    noSuite ? [] : listCorpus('json-test-suite/test_parsing').filter((f) => f.startsWith(prefix));
+  const read = (file: string) => readCorpus(`json-test-suite/test_parsing/${file}`);
+
+  it('accepts every y_ file as its value, but the four that are refused by name', () => {
+    const refused = new Set([
+      'y_object_duplicated_key.json',
+      'y_object_duplicated_key_and_value.json',
+      'y_object_escaped_null_in_key.json',
+      'y_string_null_escape.json',
+    ]);
+    const all = files('y_');
+    expect(all).toHaveLength(95);
+    for (const file of all) {
+      const result = parseStrictJson(read(file));
+      if (refused.has(file)) expect(result.ok, file).toBe(false);
+      else
+        expect(result, file).toEqual({
+          ok: true,
+          value: JSON.parse(read(file).toString()) as unknown,
+        });
+    }
+  });
+
+  it('refuses all 188 n_ files', () => {
+    const all = files('n_');
+    expect(all).toHaveLength(188);
+    for (const file of all) expect(parseStrictJson(read(file)).ok, file).toBe(false);
+  });
+
+  it('throws at none of the i_ files', () => {
+    for (const file of files('i_')) {
+      const result = parseStrictJson(read(file));
+      if (result.ok) expect(result.value, file).toEqual(JSON.parse(read(file).toString()));
+    }
+  });
+});
+
+describe('parseStrictJson', () => {
+  it('gives the value JSON.parse gives', () => {
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 6 }), (text) => {
+        const result = parse(text);
+        fc.pre(!text.includes('__proto__'));
+        if (result.ok) expect(result.value).toEqual(JSON.parse(text));
+        else expect(result.reason).toMatch(/surrogate|U\+0000|digits/);
+      }),
+    );
+  });
+
+  it('throws at no bytes, and names nothing out of them', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        parseStrictJson(bytes);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(reasonOf('{"name": "Alice Secret" oops}')).toBe('The body is not valid JSON.');
+  });
+
+  it.each([
+    ['invalid UTF-8', Buffer.from([0x22, 0xff, 0x22]), /UTF-8/],
+    ['an overlong encoding', Buffer.from([0x22, 0xc0, 0xaf, 0x22]), /UTF-8/],
+    ['a byte order mark', Buffer.from('\ufeff{}'), /byte order mark/],
+    ['UTF-16', Buffer.from('{}', 'utf16le'), /not valid JSON/],
+    ['an empty body', Buffer.alloc(0), /not valid JSON/],
+    ['a NUL in a string', '"a\\u0000b"', /U\+0000/],
+    ['a NUL in a key', '{"a\\u0000b":1}', /U\+0000/],
+    ['a lone high surrogate', '"\\ud800"', /surrogate/],
+    ['a lone low surrogate in a key', '{"\\udc00":1}', /surrogate/],
+    ['a key twice', '{"a":1,"a":1}', /twice/],
+    ['a key twice, deep', '[{"x":{"a":1,"b":2,"a":3}}]', /twice/],
+    ['a key twice, once with an escape', '{"a":1,"\\u0061":2}', /twice/],
+    ['__proto__', '{"__proto__":{}}', /not allowed/],
+    ['__proto__, deep', '[[{"a":{"__proto__":1}}]]', /not allowed/],
+    ['__proto__ with an escape', '{"\\u005f_proto__":{}}', /not allowed/],
+    ['constructor.prototype', '{"constructor":{"prototype":{}}}', /not allowed/],
+    ['constructor.prototype, escaped', '{"constructor":{"\\u0070rototype":{}}}', /not allowed/],
+    ['65 levels', '['.repeat(65) + ']'.repeat(65), /deeper/],
+    ['100,000 levels', '['.repeat(100_000), /deeper/],
+    ['100,000 levels of objects', '{"a":'.repeat(100_000), /deeper/],
+  ])('refuses %s', (_, body, reason) => {
+    expect(reasonOf(body)).toMatch(reason);
+  });
+
+  it.each([
+    ['64 levels', '['.repeat(64) + ']'.repeat(64)],
+    ['brackets in a string', JSON.stringify('['.repeat(100))],
+    ['colons and quotes in strings', '{"a\\"b:":"c:\\\\","d":":"}'],
+    ['a surrogate pair', '"\\ud83d\\ude00 \ud83d\ude00"'],
+    ['the same key in different objects', '[{"a":1},{"a":1}]'],
+    ['constructor as a plain field', '{"constructor":"Bob the Builder","prototype":1}'],
+    ['constructor without prototype', '{"constructor":{"name":"x"}}'],
+    ['toString and hasOwnProperty', '{"toString":1,"hasOwnProperty":2}'],
+    ['an escaped backslash before u0000', '"\\\\u0000"'],
+    ['a text that says __proto__', '["__proto__"]'],
+  ])('accepts %s', (_, body) => {
+    expect(parse(body)).toEqual({ ok: true, value: JSON.parse(body) as unknown });
+  });
+
+  it.each([
+    '0',
+    '-0',
+    '0.0',
+    '1.50',
+    '1e2',
+    '1E+2',
+    '0.1',
+    '123456789012345',
+    '9007199254740991',
+    '9007199254740992',
+    '0.30000000000000004',
+    '1.7976931348623157e308',
+    '5e-324',
+    '0.10000000000000001',
+    '1.00000000000000000000',
+    '100000000000000000000',
+    '-1.5e-7',
+    '0.1000000000000000055511151231257827',
+  ])('holds the number %s', (text) => {
+    expect(parse(text)).toEqual({ ok: true, value: Number(text) });
+    expect(parse(`{"a":[${text}]}`).ok).toBe(true);
+  });
+
+  it.each([
+    '9007199254740993',
+    '12345678901234567890',
+    '-9007199254740993',
+    '1e400',
+    '-1e400',
+    '1e-400',
+    '0.1234567890123456789',
+    '1.2345e-322',
+    '99999999999999999',
+    `1${'0'.repeat(1000)}`,
+    `0.${'1'.repeat(2000)}`,
+  ])('refuses the number %s', (text) => {
+    expect(reasonOf(`[${text}]`)).toMatch(/number at character 2 .* send it as a string/);
+  });
+
+  it('holds every number JavaScript prints, and every decimal of 15 digits', () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (number) => {
+        expect(parse(JSON.stringify([number])).ok).toBe(true);
+        expect(parse(`[${number.toExponential(16)}]`).ok).toBe(true);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 999_999_999_999_999 }), fc.nat(14), (n, point) => {
+        const digits = String(n).padStart(15, '0');
+        const text = `${String(Number(digits.slice(0, 15 - point)))}.${digits.slice(15 - point)}0`;
+        expect(parse(text).ok).toBe(true);
+      }),
+    );
+  });
+
+  it('refuses a million digits, quotes or zeros without getting stuck', () => {
+    const n = 1_000_000;
+    expect(parse(`[0.${'0'.repeat(n)}1]`).ok).toBe(false);
+    expect(parse(`[1${'0'.repeat(n)}1]`).ok).toBe(false);
+    expect(parse(`"${'\\"'.repeat(n / 2)}`).ok).toBe(false);
+    expect(parse(`"${'\\\\'.repeat(n / 2)}`).ok).toBe(false);
+    expect(parse(`[${'"",'.repeat(n / 3)}""]`).ok).toBe(true);
+  });
+});
+
+describe('contentDigest', () => {
+  it('does not depend on the order of keys', () => {
+    expect(contentDigest('a.b', { x: 1, y: [2, { b: 3, a: 4 }] })).toBe(
+      contentDigest('a.b', { y: [2, { a: 4, b: 3 }], x: 1 }),
+    );
+    expect(contentDigest('a.b', { x: 1 })).not.toBe(contentDigest('a.c', { x: 1 }));
+    expect(contentDigest('a.b', { x: 1 })).not.toBe(contentDigest('a.b', { x: '1' }));
+  });
+});
