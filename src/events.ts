@@ -32,28 +32,35 @@ export type EventType = (typeof EVENT_TYPES)[number];
 export type Resource = EventType extends `${infer R}.${string}` ? R : never;
 
 /** What happened: the part of a type after the dot. */
-export type OperationOf<Type extends string> = string extends Type
-  ? string
-  : Type extends `${string}.${infer Operation}`
-    ? Operation
-    : never;
+export type OperationOf<Type extends string> = Type extends `${string}.${infer Operation}`
+  ? Operation
+  : never;
 
-/** The envelope a hospital's system sends, for one event type. */
-export interface Envelope<Type extends string = string, Data extends object = JsonObject> {
+/** The envelope a hospital's system sends, of any type, the host's own included. */
+export interface Envelope<Data extends object = JsonObject> {
   /** Identifies the event within its client: 1–255 visible ASCII characters. */
   readonly event_id: string;
   /** When it happened at the hospital: RFC 3339 with an offset. */
   readonly timestamp: string;
-  readonly type: Type;
+  readonly type: string;
   /** Must agree with `type` where it is given. */
-  readonly operation?: OperationOf<Type>;
+  readonly operation?: string;
   readonly data: Data;
   readonly source?: string;
 }
 
+/** The envelope of one of the 14 event types. */
+export interface HisEventOf<
+  Type extends EventType,
+  Data extends object = JsonObject,
+> extends Envelope<Data> {
+  readonly type: Type;
+  readonly operation?: OperationOf<Type>;
+}
+
 /** Any of the 14 events, discriminated by `type`. */
 export type HisEvent<Data extends object = JsonObject> = {
-  [Type in EventType]: Envelope<Type, Data>;
+  [Type in EventType]: HisEventOf<Type, Data>;
 }[EventType];
 
 /** The two spellings of the endpoint in the HIS Webhook document (its sections 2 and 7). */
@@ -95,7 +102,7 @@ export function operationOf(type: string): string {
  * @throws TypeError if `event` is not an object, is circular, or holds a BigInt or a number JSON
  *   has no word for (NaN, Infinity), which would silently become `null` and blank a stored value.
  */
-export function serializeEvent(event: Envelope<string, object>): string {
+export function serializeEvent(event: Envelope<object>): string {
   if (typeof event !== 'object' || (event as unknown) === null) {
     throw new TypeError('serializeEvent takes an event object');
   }

@@ -3,6 +3,7 @@ export {
   EVENT_TYPES,
   type EventType,
   type HisEvent,
+  type HisEventOf,
   type JsonObject,
   type JsonValue,
   type OperationOf,

@@ -5,7 +5,7 @@ import { generateSignature, type Secret } from '../signature.ts';
 /** What a signed request is made of. */
 export interface SignRequestOptions {
   /** The event, or a body that was serialised before. */
-  readonly event: Envelope<string, object> | string | Uint8Array;
+  readonly event: Envelope<object> | string | Uint8Array;
   /** The bearer token. */
   readonly token: string;
   readonly secret: Secret;

@@ -1,0 +1,252 @@
+import { describe, expect, it } from 'vitest';
+import { type Fault, MappingDocumentError } from '../../src/errors.ts';
+import { compileMappings, type MappingSet } from '../../src/mapping/compile.ts';
+import { resolveMapping } from '../../src/mapping/resolve.ts';
+import type { MappingDocument } from '../../src/mapping/document.ts';
+import { SAMPLE_MAPPING } from '../support/document.ts';
+
+const compile = (mappings: unknown): MappingSet =>
+  compileMappings({ clients: { '1001': { mappings } } } as unknown as MappingDocument);
+
+function faultsOf(work: () => unknown): readonly Fault[] {
+  try {
+    work();
+  } catch (error) {
+    expect(error).toBeInstanceOf(MappingDocumentError);
+    expect((error as MappingDocumentError).code).toBe('invalid_mapping');
+    return (error as MappingDocumentError).faults;
+  }
+  throw new Error('the document compiled');
+}
+
+const faults = (mappings: unknown) => faultsOf(() => compile(mappings));
+const AT = '/clients/1001/mappings/appointment.created';
+const FIELDS = { his_appointment_id: 'id', his_status: 'status' };
+
+describe('compileMappings', () => {
+  it("takes the document's sample as it stands, as text and parsed", () => {
+    const fromText = compileMappings(SAMPLE_MAPPING);
+    const parsed = compileMappings(JSON.parse(SAMPLE_MAPPING) as MappingDocument);
+    expect(fromText.version).toBe(parsed.version);
+    expect(fromText.tables).toEqual([
+      {
+        table: 'appointment',
+        key: ['buktor_appointment_id'],
+        columns: ['buktor_patient_id', 'buktor_doctor_id', 'buktor_status', 'buktor_created_at'],
+      },
+    ]);
+  });
+
+  it('has a version that changes with the content, not with the layout', () => {
+    const version = compileMappings(SAMPLE_MAPPING).version;
+    expect(version).toMatch(/^[0-9a-f]{64}$/);
+    const { clients } = JSON.parse(SAMPLE_MAPPING) as MappingDocument;
+    expect(compileMappings({ version: 1, clients }).version).not.toBe(version);
+    expect(compileMappings(SAMPLE_MAPPING.replaceAll('\n', '  ')).version).toBe(version);
+  });
+
+  it('takes the long form', () => {
+    const set = compile({
+      'payment.*': null,
+      'appointment.created': {
+        table: 'visits',
+        key: ['site', 'visit'],
+        constants: { source: 'HIS', site: 7 },
+        fields: {
+          'patient.phones[0].value': { to: 'phone', required: true },
+          number: ['visit', { to: 'visit_copy', default: null }],
+          note: null,
+        },
+      },
+    });
+    expect(set.tables).toEqual([
+      { table: 'visits', key: ['site', 'visit'], columns: ['phone', 'visit_copy', 'source'] },
+    ]);
+    expect(resolveMapping(set, '1001', 'payment.failed')).toBeNull();
+  });
+
+  it('reports every fault at once', () => {
+    const all = faultsOf(() =>
+      compileMappings({
+        version: 2,
+        extra: 1,
+        clients: {
+          'a b': { mappings: {} },
+          '1': { mappings: { 'x.created': null }, colour: 'red' },
+          '2': null,
+          '3': {},
+        },
+      } as unknown as MappingDocument),
+    );
+    expect(all.map(({ path }) => path)).toEqual([
+      '/extra',
+      '/version',
+      '/clients/1/colour',
+      '/clients/1/mappings/x.created',
+      '/clients/2',
+      '/clients/3/mappings',
+      '/clients/a b',
+    ]);
+    expect(faultsOf(() => compileMappings('[]'))).toEqual([
+      { path: '', message: 'must be an object' },
+    ]);
+    expect(faultsOf(() => compileMappings({} as MappingDocument))).toEqual([
+      { path: '/clients', message: 'is required' },
+    ]);
+  });
+
+  it('says what is wrong in its message', () => {
+    expect(() => compile({ 'appointment.created': { fields: {} } })).toThrow(
+      `${AT}: has no key: map his_appointment_id, or name the columns in "key"`,
+    );
+  });
+
+  it.each<[string, unknown, string, RegExp, number?]>([
+    ['no fields', { key: [] }, '/fields', /is required/, 2],
+    ['fields that are no object', { key: [], fields: [] }, '/fields', /must be an object/, 2],
+    ['no key', { fields: { his_status: 'status' } }, '', /has no key/],
+    ['a key that is dropped', { fields: { his_appointment_id: null } }, '', /has no key/],
+    ['an unknown key column', { key: ['x'], fields: FIELDS }, '/key', /written by no field/],
+    ['a key in other letters', { key: ['ID'], fields: FIELDS }, '/key', /written by no field/],
+    ['an empty key', { key: [], fields: FIELDS }, '/key', /different column names/],
+    ['a key twice', { key: ['id', 'id'], fields: FIELDS }, '/key', /different column names/],
+    ['a key that is text', { key: 'id', fields: FIELDS }, '/key', /different column names/],
+    ['a key of numbers', { key: [1], fields: FIELDS }, '/key', /different column names/],
+    [
+      'a key constant that identifies nothing',
+      { key: ['id', 'site'], constants: { site: '' }, fields: FIELDS },
+      '/constants/site',
+      /a key is a string/,
+    ],
+    ['a table that is no name', { table: 'a-b', fields: FIELDS }, '/table', /table name/],
+    ['a table that is a number', { table: 7, fields: FIELDS }, '/table', /table name/],
+    ['a reserved table', { table: 'his_events', fields: FIELDS }, '/table', /reserved/],
+    ['a reserved table of SQLite', { table: 'SQLITE_x', fields: FIELDS }, '/table', /reserved/],
+    ['a column with SQL', { fields: { ...FIELDS, x: 'a"; DROP' } }, '/fields/x', /column name/],
+    ['an empty column', { fields: { ...FIELDS, x: '' } }, '/fields/x', /column name/],
+    ['a column too long', { fields: { ...FIELDS, x: 'a'.repeat(64) } }, '/fields/x', /column name/],
+    ['__proto__', { fields: { ...FIELDS, x: '__proto__' } }, '/fields/x', /column name/],
+    ['client_id', { fields: { ...FIELDS, x: 'Client_ID' } }, '/fields/x', /reserved/],
+    ['a his_ column', { fields: { ...FIELDS, x: 'his_versions' } }, '/fields/x', /reserved/],
+    ['a column twice', { fields: { ...FIELDS, x: 'STATUS' } }, '/fields/x', /written twice/],
+    [
+      'a column twice in one list',
+      { fields: { ...FIELDS, x: ['a', 'a'] } },
+      '/fields/x/1',
+      /written twice/,
+    ],
+    [
+      'a constant over a field',
+      { constants: { status: 1 }, fields: FIELDS },
+      '/constants/status',
+      /written twice/,
+    ],
+    ['a nameless source', { fields: { ...FIELDS, '': 'x' } }, '/fields/', /has a name/],
+    ['a field of no kind', { fields: { ...FIELDS, x: 7 } }, '/fields/x', /must be an object/],
+    ['a field without to', { fields: { ...FIELDS, x: {} } }, '/fields/x/to', /name the column/],
+    [
+      'required that is no boolean',
+      { fields: { ...FIELDS, x: { to: 'x', required: 'yes' } } },
+      '/fields/x/required',
+      /true or false/,
+    ],
+    [
+      'a member of the format that is still to come',
+      { fields: { ...FIELDS, x: { to: 'x', valueMap: 'm' } } },
+      '/fields/x/valueMap',
+      /not supported by this version/,
+    ],
+    ['a misspelt member', { feilds: {}, fields: FIELDS }, '/feilds', /not a member/],
+    ['a mapping that is text', 'appointment', '', /must be an object/],
+    [
+      'a pointer that needs escaping',
+      { fields: { ...FIELDS, 'a/b~c': 7 } },
+      '/fields/a~1b~0c',
+      /must be an object/,
+    ],
+  ])('refuses %s', (_, mapping, path, message, count = 1) => {
+    const found = faults({ 'appointment.created': mapping });
+    expect(found).toContainEqual({
+      path: AT + path,
+      message: expect.stringMatching(message) as string,
+    });
+    expect(found).toHaveLength(count);
+  });
+
+  it('refuses a key twice in the text', () => {
+    expect(faultsOf(() => compileMappings('{"clients":{},"clients":{}}'))).toEqual([
+      { path: '', message: 'An object in the body has the same key twice.' },
+    ]);
+  });
+
+  it('holds all mappings of a table to one key and one spelling, naming both places', () => {
+    const second = '/clients/1001/mappings/appointment.updated';
+    const other = (mapping: unknown) =>
+      faults({ 'appointment.created': { fields: FIELDS }, 'appointment.updated': mapping });
+    expect(other({ key: ['status'], fields: FIELDS })).toEqual([
+      {
+        path: second,
+        message: `the key of table appointment is (status) here and (id) in ${AT}`,
+      },
+    ]);
+    expect(other({ fields: { his_appointment_id: 'id', s: 'Status' } })).toEqual([
+      {
+        path: `${second}/fields/s`,
+        message: `column Status is spelled status in ${AT}/fields/his_status`,
+      },
+    ]);
+    expect(other({ table: 'Appointment', fields: FIELDS })).toEqual([
+      { path: second, message: `table Appointment is spelled appointment in ${AT}` },
+    ]);
+    expect(
+      compile({
+        'appointment.created': { key: ['id', 'status'], fields: FIELDS },
+        'appointment.updated': { key: ['status', 'id'], fields: { ...FIELDS, x: 'x' } },
+      }).tables,
+    ).toEqual([{ table: 'appointment', key: ['id', 'status'], columns: ['x'] }]);
+  });
+
+  it('knows the types the host registers', () => {
+    const document = {
+      clients: { '*': { mappings: { 'bed.*': { fields: { his_bed_id: 'id' } } } } },
+    };
+    expect(faultsOf(() => compileMappings(document))).toMatchObject([
+      { message: 'is not a supported event type' },
+    ]);
+    const set = compileMappings(document, { types: ['bed.moved'] });
+    expect(resolveMapping(set, '7', 'bed.moved')).toMatchObject({ table: 'bed', key: ['id'] });
+  });
+});
+
+describe('resolveMapping', () => {
+  const set = compileMappings({
+    clients: {
+      '1': {
+        mappings: {
+          'appointment.*': { table: 'wild', fields: { his_appointment_id: 'id' } },
+          'appointment.created': { table: 'exact', fields: { his_appointment_id: 'id' } },
+          'appointment.deleted': null,
+        },
+      },
+      '*': { mappings: { 'payment.*': null } },
+    },
+  });
+
+  it('prefers the exact type, declined or not, over the wildcard', () => {
+    expect(resolveMapping(set, '1', 'appointment.created')?.table).toBe('exact');
+    expect(resolveMapping(set, '1', 'appointment.updated')?.table).toBe('wild');
+    expect(resolveMapping(set, '1', 'appointment.deleted')).toBeNull();
+    expect(resolveMapping(set, '1', 'schedule.created')).toBeUndefined();
+  });
+
+  it('serves clients without an entry by *, and only those', () => {
+    expect(resolveMapping(set, '2', 'payment.failed')).toBeNull();
+    expect(resolveMapping(set, '2', 'appointment.created')).toBeUndefined();
+    expect(resolveMapping(set, '1', 'payment.failed')).toBeUndefined();
+  });
+
+  it('is not fooled by names every object has', () => {
+    expect(resolveMapping(set, '__proto__', 'constructor')).toBeUndefined();
+    expect(resolveMapping(set, '1', 'toString')).toBeUndefined();
+  });
+});
