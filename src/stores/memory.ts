@@ -61,9 +61,14 @@ export function memoryStore(options: StoreOptions = {}): MemoryStore {
     }
   }
 
-  function apply(clientId: string, { table, key, values, version }: RowChange): boolean {
+  function tableOf(table: string): Map<string, Row> {
     const rows = tables.get(table);
     if (rows === undefined) throw new SchemaError([`table ${table} was not prepared`], []);
+    return rows;
+  }
+
+  function apply(clientId: string, { table, key, values, version }: RowChange): boolean {
+    const rows = tableOf(table);
     const id = identity(clientId, ...(keys.get(table) ?? []).map((column) => key[column] ?? ''));
     const row = rows.get(id);
     const change = atVersion(values, version);
@@ -110,7 +115,11 @@ export function memoryStore(options: StoreOptions = {}): MemoryStore {
     },
 
     commit(batch) {
-      return Promise.resolve().then(() => batch.map(commitOne));
+      return Promise.resolve().then(() => {
+        // Looked at before anything is written: a batch is committed whole or not at all.
+        for (const { row } of batch) if (row !== null) tableOf(row.table);
+        return batch.map(commitOne);
+      });
     },
 
     quarantine(event: RefusedEvent) {

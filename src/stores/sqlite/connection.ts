@@ -54,6 +54,8 @@ export class SqliteConnection {
   readonly #onOpen: (session: Session) => void;
   #session: Session | undefined;
   #identity: FileIdentity | undefined;
+  /** A log that holds commits of a database that is no longer at the path. */
+  #orphanedLog: FileIdentity | undefined;
   #closed = false;
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -131,9 +133,7 @@ export class SqliteConnection {
       return this.#session;
     }
     const target = this.#target;
-    if ('path' in target && this.#identity !== undefined && identify(target.path) === undefined) {
-      throw new StorageError('The database file is missing.');
-    }
+    if ('path' in target && this.#identity !== undefined) this.#verifyReturn(target.path);
     const database =
       'path' in target ? new (loadSqlite().DatabaseSync)(target.path) : target.database;
     try {
@@ -155,9 +155,32 @@ export class SqliteConnection {
   #verifyFile(): void {
     if (!('path' in this.#target) || this.#identity === undefined) return;
     const found = identify(this.#target.path);
-    if (found?.ino === this.#identity.ino && found.dev === this.#identity.dev) return;
+    if (isSame(found, this.#identity)) return;
+    this.#orphanedLog = this.#emptyLog() ? undefined : identify(`${this.#target.path}-wal`);
     this.#drop();
     throw new StorageError('The database file was removed or replaced while it was open.');
+  }
+
+  /** Whether there is a file again that may be opened after the first one was lost. */
+  #verifyReturn(path: string): void {
+    if (identify(path) === undefined) throw new StorageError('The database file is missing.');
+    const log = identify(`${path}-wal`);
+    if (this.#orphanedLog !== undefined && isSame(log, this.#orphanedLog)) {
+      throw new StorageError('The log of the database that was replaced is in the way.');
+    }
+  }
+
+  /**
+   * Moves what the log holds into the file it belongs to, wherever that is now. SQLite leaves the
+   * log behind when a file has moved, and would read it into the one that took its place.
+   */
+  #emptyLog(): boolean {
+    try {
+      const result = this.#session?.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+      return (result as { busy?: number } | undefined)?.busy === 0;
+    } catch {
+      return false;
+    }
   }
 
   #drop(): void {
@@ -173,6 +196,10 @@ function rollback(session: Session): void {
   } catch {
     // SQLite has rolled back by itself, as it does when the disk is full.
   }
+}
+
+function isSame(a: FileIdentity | undefined, b: FileIdentity): boolean {
+  return a?.ino === b.ino && a.dev === b.dev;
 }
 
 function identify(path: string): FileIdentity | undefined {

@@ -1,0 +1,470 @@
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ConfigurationError, SchemaError, StorageError } from '../../src/errors.ts';
+import { atVersion, mergeChanges, type VersionedValues } from '../../src/merge.ts';
+import { sqliteStore, type SqliteStoreOptions } from '../../src/stores/sqlite.ts';
+import type { EventStore } from '../../src/stores/types.ts';
+import { eventStoreCases, type OpenHarness } from '../conformance/event-store.ts';
+import { APPOINTMENT, changeOf, refusalOf } from '../support/changes.ts';
+
+const cleanUps: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+function scratchFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'his-webhook-'));
+  cleanUps.push(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return join(folder, 'test.db');
+}
+
+type Extra = Omit<Extract<SqliteStoreOptions, { path: string }>, 'path'>;
+
+function openStore(path: string, options: Extra = {}): EventStore {
+  const store = sqliteStore({ path, ...options });
+  cleanUps.push(() => store.close());
+  return store;
+}
+
+/** Looks into the file with a connection of its own. */
+function query(path: string, sql: string): Record<string, unknown>[] {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    return database
+      .prepare(sql)
+      .all()
+      .map((row) => ({ ...row }));
+  } finally {
+    database.close();
+  }
+}
+
+function execute(path: string, sql: string): void {
+  const database = new DatabaseSync(path);
+  database.exec(sql);
+  database.close();
+}
+
+const open: OpenHarness = (options) => {
+  const path = scratchFile();
+  return Promise.resolve({
+    store: openStore(path, options),
+    rows: (table) =>
+      Promise.resolve(
+        query(path, `SELECT * FROM "${table}"`).map((row) => ({
+          ...row,
+          his_versions: JSON.parse(row['his_versions'] as string) as unknown,
+        })),
+      ),
+  });
+};
+
+describe('sqliteStore', () => {
+  for (const { name, run } of eventStoreCases) it(name, () => run(open));
+
+  it('is durable: WAL and synchronous=FULL on the connection that commits', async () => {
+    const database = new DatabaseSync(scratchFile());
+    cleanUps.push(() => {
+      database.close();
+    });
+    const store = sqliteStore({ database });
+    await store.prepare([APPOINTMENT]);
+    expect({ ...database.prepare('PRAGMA journal_mode').get() }).toEqual({ journal_mode: 'wal' });
+    expect({ ...database.prepare('PRAGMA synchronous').get() }).toEqual({ synchronous: 2 });
+    await store.close();
+    expect(database.isOpen).toBe(true);
+  });
+
+  it('keeps what it has over a restart', async () => {
+    const path = scratchFile();
+    const first = openStore(path);
+    await first.prepare([APPOINTMENT]);
+    await first.commit([changeOf({ id: 'e1', values: { status: 'a' } })]);
+    await first.close();
+    await expect(first.commit([])).rejects.toThrow(StorageError);
+
+    const second = openStore(path);
+    await second.prepare([APPOINTMENT]);
+    expect(await second.commit([changeOf({ id: 'e1', values: { status: 'a' } })])).toEqual([
+      'duplicate',
+    ]);
+  });
+
+  it('stores a boolean as 0 or 1, a whole number as an integer, lists and objects as JSON', async () => {
+    const path = scratchFile();
+    const store = openStore(path);
+    await store.prepare([APPOINTMENT]);
+    const values = { status: true, room: 5, note: { a: [1, 'x'] } };
+    await store.commit([changeOf({ id: 'e1', values })]);
+    expect(query(path, 'SELECT status, room, typeof(room) AS type, note FROM appointment')).toEqual(
+      [{ status: 1, room: 5, type: 'integer', note: '{"a":[1,"x"]}' }],
+    );
+  });
+
+  it('equals the model for random histories, in any order and any batches', async () => {
+    const path = scratchFile();
+    const store = openStore(path);
+    await store.prepare([APPOINTMENT]);
+    let run = 0;
+    const value = fc.oneof(fc.integer(), fc.string({ unit: 'grapheme' }), fc.constant(null));
+    const event = fc.record({
+      operation: fc.constantFrom('created', 'updated', 'deleted'),
+      second: fc.integer({ min: 0, max: 2 }),
+      values: fc.dictionary(fc.constantFrom('status', 'room', 'note'), value, {
+        noNullPrototype: true,
+      }),
+    });
+    const history = fc.array(event, { minLength: 1, maxLength: 6 }).chain((events) => {
+      const specs = events.map(({ operation, second, values }, i) => ({
+        id: `e${String(i)}`,
+        operation,
+        at: `2025-01-08T12:00:0${String(second)}Z`,
+        values,
+      }));
+      return fc.record({
+        specs: fc.constant(specs),
+        order: fc.shuffledSubarray([...specs, ...specs], { minLength: specs.length * 2 }),
+        size: fc.integer({ min: 1, max: 4 }),
+      });
+    });
+    await fc.assert(
+      fc.asyncProperty(history, async ({ specs, order, size }) => {
+        const client = `run-${String(++run)}`;
+        for (let i = 0; i < order.length; i += size) {
+          const batch = order.slice(i, i + size).map((spec) => changeOf({ ...spec, client }));
+          await store.commit(batch);
+        }
+        const expected = specs.reduce<VersionedValues>(
+          (row, spec) => {
+            const { values, version } = changeOf(spec).row!;
+            return mergeChanges(row, atVersion(values, version));
+          },
+          { values: {}, versions: {} },
+        );
+        const [row] = query(path, `SELECT * FROM appointment WHERE client_id = '${client}'`);
+        expect(JSON.parse(row!['his_versions'] as string)).toEqual(expected.versions);
+        for (const [column, stored] of Object.entries(expected.values)) {
+          expect(row![column]).toEqual(stored);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it.each([
+    ['a lockTimeout below 0', { lockTimeout: -1 }],
+    ['a lockTimeout that is no number', { lockTimeout: NaN }],
+    ['a quota below 0', { quarantineQuota: -1 }],
+  ])('refuses %s', (_, options) => {
+    expect(() => sqliteStore({ path: ':memory:', ...options })).toThrow(ConfigurationError);
+  });
+
+  it('works in memory, where there is no file to look at', async () => {
+    const store = openStore(':memory:');
+    await store.prepare([APPOINTMENT]);
+    expect(await store.commit([changeOf({ id: 'e1' })])).toEqual(['applied']);
+    expect(existsSync(':memory:')).toBe(false);
+  });
+});
+
+describe('a table that refuses a row', () => {
+  const managed = `CREATE TABLE appointment (
+    client_id TEXT NOT NULL, id TEXT NOT NULL, status TEXT CHECK (length(status) < 6),
+    room INTEGER NOT NULL DEFAULT 0, note TEXT UNIQUE,
+    his_versions TEXT, his_deleted_at TEXT, UNIQUE (client_id, id))`;
+
+  it('rejects that event alone, names the column, and commits its neighbours', async () => {
+    const path = scratchFile();
+    execute(path, managed);
+    const store = openStore(path);
+    await store.prepare([APPOINTMENT]);
+    const verdicts = await store.commit([
+      changeOf({ id: 'e1', key: 'A1', values: { status: 'ok', note: 'n' } }),
+      changeOf({ id: 'e2', key: 'A2', values: { status: 'far too long' } }),
+      changeOf({ id: 'e3', key: 'A3', values: { room: null } }),
+      changeOf({ id: 'e4', key: 'A4', values: { note: 'n' } }),
+      changeOf({ id: 'e5', key: 'A5', values: { status: 'fine' } }),
+    ]);
+    expect(verdicts).toEqual([
+      'applied',
+      { rejected: 'CHECK constraint failed: length(status) < 6', column: 'status' },
+      { rejected: 'NOT NULL constraint failed: appointment.room', column: 'room' },
+      { rejected: 'UNIQUE constraint failed: appointment.note', column: 'note' },
+      'applied',
+    ]);
+    expect(query(path, 'SELECT id FROM appointment ORDER BY id')).toEqual([
+      { id: 'A1' },
+      { id: 'A5' },
+    ]);
+    expect(query(path, 'SELECT event_id FROM his_events ORDER BY event_id')).toEqual([
+      { event_id: 'e1' },
+      { event_id: 'e5' },
+    ]);
+  });
+
+  it('names no column where none is at fault', async () => {
+    const path = scratchFile();
+    execute(
+      path,
+      `${managed};
+      CREATE TRIGGER no BEFORE INSERT ON appointment BEGIN SELECT RAISE(ABORT, 'closed'); END`,
+    );
+    const store = openStore(path);
+    await store.prepare([APPOINTMENT]);
+    expect(await store.commit([changeOf({ id: 'e1' })])).toEqual([{ rejected: 'closed' }]);
+  });
+});
+
+describe('prepare', () => {
+  const problemsOf = async (store: EventStore): Promise<SchemaError> => {
+    const error: unknown = await store.prepare([APPOINTMENT]).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(SchemaError);
+    return error as SchemaError;
+  };
+
+  it('managed: only checks, names everything that is missing, and says the SQL', async () => {
+    const path = scratchFile();
+    execute(
+      path,
+      `CREATE TABLE appointment (client_id TEXT, id TEXT, status, UNIQUE (client_id, id))`,
+    );
+    const store = openStore(path, { schema: 'managed' });
+    const { problems, sql, message } = await problemsOf(store);
+    expect(problems).toEqual([
+      'table his_events is missing',
+      'column appointment.room is missing',
+      'column appointment.note is missing',
+      'column appointment.his_versions is missing',
+      'column appointment.his_deleted_at is missing',
+    ]);
+    expect(message).toContain('ALTER TABLE "appointment" ADD COLUMN "room";');
+    expect(query(path, 'SELECT name FROM sqlite_master')).toHaveLength(2);
+
+    // What it says mends it.
+    execute(path, sql.join('\n'));
+    await store.prepare([APPOINTMENT]);
+    expect(await store.commit([changeOf({ id: 'e1', values: { room: 1 } })])).toEqual(['applied']);
+  });
+
+  it('managed: says how to make a table that is not there', async () => {
+    const path = scratchFile();
+    const store = openStore(path, { schema: 'managed' });
+    const { problems, sql } = await problemsOf(store);
+    expect(problems).toEqual(['table his_events is missing', 'table appointment is missing']);
+    execute(path, sql.join('\n'));
+    await store.prepare([APPOINTMENT]);
+  });
+
+  it.each([
+    [
+      'a column a patch may leave out',
+      'client_id TEXT, id TEXT, must TEXT NOT NULL, UNIQUE (client_id, id)',
+      ['appointment.must is NOT NULL without a default, which a patch may leave out'],
+    ],
+    [
+      'a foreign key',
+      'client_id TEXT, id TEXT, status REFERENCES other(x), UNIQUE (client_id, id)',
+      ['appointment has a foreign key, and events come in any order'],
+    ],
+    [
+      'another unique key',
+      'client_id TEXT, id TEXT PRIMARY KEY',
+      ['appointment has no UNIQUE (client_id, id) that compares bytewise'],
+    ],
+    [
+      'a key that ignores letter case',
+      'client_id TEXT, id TEXT COLLATE NOCASE, UNIQUE (client_id, id)',
+      ['appointment has no UNIQUE (client_id, id) that compares bytewise'],
+    ],
+    [
+      'a key that is a number',
+      'client_id TEXT, id INTEGER, UNIQUE (client_id, id)',
+      ['appointment.id is part of the key and must be of type TEXT'],
+    ],
+    [
+      'no client_id',
+      'id TEXT UNIQUE',
+      [
+        'appointment.client_id is missing, and is part of the key',
+        'appointment has no UNIQUE (client_id, id) that compares bytewise',
+      ],
+    ],
+    [
+      'a generated column',
+      'client_id TEXT, id TEXT, status TEXT AS (id), UNIQUE (client_id, id)',
+      ['appointment.status is generated and cannot be written'],
+    ],
+  ])('refuses %s, in both modes, and touches nothing', async (_, columns, expected) => {
+    for (const schema of ['auto', 'managed'] as const) {
+      const path = scratchFile();
+      execute(path, `CREATE TABLE appointment (${columns})`);
+      const before = query(path, 'SELECT sql FROM sqlite_master');
+      const { problems } = await problemsOf(openStore(path, { schema }));
+      expect(problems).toEqual(schema === 'auto' ? expected : expect.arrayContaining(expected));
+      expect(query(path, 'SELECT sql FROM sqlite_master')).toEqual(before);
+    }
+  });
+
+  it('takes a unique index for a unique key, and a primary key too', async () => {
+    for (const table of [
+      `CREATE TABLE Appointment (ID TEXT, Client_Id VARCHAR(9)); CREATE UNIQUE INDEX u ON Appointment (ID, Client_Id)`,
+      `CREATE TABLE appointment (client_id TEXT, id TEXT, PRIMARY KEY (client_id, id)) WITHOUT ROWID`,
+    ]) {
+      const path = scratchFile();
+      execute(path, table);
+      const store = openStore(path);
+      await store.prepare([APPOINTMENT]);
+      const change = changeOf({ id: 'e1', values: { status: 's' } });
+      expect(await store.commit([change])).toEqual(['applied']);
+    }
+  });
+});
+
+describe('a database that fails', () => {
+  const event = changeOf({ id: 'e1', values: { status: 'a' } });
+
+  async function prepared(options: Extra = {}): Promise<{ path: string; store: EventStore }> {
+    const path = scratchFile();
+    const store = openStore(path, options);
+    await store.prepare([APPOINTMENT]);
+    return { path, store };
+  }
+
+  it('locked: waits without blocking, fails in time, and goes on once it is free', async () => {
+    const { path, store } = await prepared({ lockTimeout: 60 });
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    let ticks = 0;
+    const ticking = setInterval(() => ticks++, 1);
+    await expect(store.commit([event])).rejects.toThrow(/locked/);
+    clearInterval(ticking);
+    expect(ticks).toBeGreaterThan(0);
+
+    const waiting = store.commit([event]);
+    other.exec('COMMIT');
+    expect(await waiting).toEqual(['applied']);
+    other.close();
+  });
+
+  it('locked: gives up when the caller does', async () => {
+    const { path, store } = await prepared({ lockTimeout: 60_000 });
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const controller = new AbortController();
+    const waiting = store.commit([event], { signal: controller.signal });
+    controller.abort();
+    await expect(waiting).rejects.toThrow(StorageError);
+    other.exec('COMMIT');
+    other.close();
+    expect(query(path, 'SELECT count(*) AS n FROM his_events')).toEqual([{ n: 0 }]);
+  });
+
+  it('full: writes nothing half, and goes on once there is room', async () => {
+    const database = new DatabaseSync(scratchFile());
+    cleanUps.push(() => {
+      database.close();
+    });
+    const store = sqliteStore({ database });
+    await store.prepare([APPOINTMENT]);
+    const { page_count: pages } = database.prepare('PRAGMA page_count').get() as {
+      page_count: number;
+    };
+    database.exec(`PRAGMA max_page_count = ${String(pages)}`);
+    const big = { ...event, body: Buffer.alloc(100_000) };
+    const error: unknown = await store.commit([big]).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(StorageError);
+    expect((error as StorageError).cause).toMatchObject({ errcode: 13 });
+    expect(database.prepare('SELECT * FROM his_events').all()).toEqual([]);
+    expect(database.prepare('SELECT * FROM appointment').all()).toEqual([]);
+
+    database.exec('PRAGMA max_page_count = 4294967294');
+    expect(await store.commit([big])).toEqual(['applied']);
+  });
+
+  it('removed: fails until the file is back, and makes no new one', async () => {
+    const { path, store } = await prepared();
+    await store.commit([changeOf({ id: 'e0', key: 'A0' })]);
+    renameSync(path, `${path}.away`);
+    await expect(store.commit([event])).rejects.toThrow(/removed or replaced/);
+    await expect(store.commit([event])).rejects.toThrow(/missing/);
+    await expect(store.quarantine(refusalOf(event))).rejects.toThrow(/missing/);
+    expect(existsSync(path)).toBe(false);
+
+    renameSync(`${path}.away`, path);
+    expect(await store.commit([event])).toEqual(['applied']);
+    expect(query(path, 'SELECT id FROM appointment ORDER BY id')).toEqual([
+      { id: 'A0' },
+      { id: 'A1' },
+    ]);
+  });
+
+  it('replaced: fails once, then opens what is there now, tables and all', async () => {
+    const { path, store } = await prepared();
+    execute(`${path}.new`, 'PRAGMA user_version = 7');
+    renameSync(`${path}.new`, path);
+    await expect(store.commit([event])).rejects.toThrow(/removed or replaced/);
+    expect(query(path, 'SELECT name FROM sqlite_master')).toEqual([]);
+    expect(await store.commit([event])).toEqual(['applied']);
+    expect(query(path, 'PRAGMA user_version')).toEqual([{ user_version: 7 }]);
+    expect(query(path, 'SELECT status FROM appointment')).toEqual([{ status: 'a' }]);
+  });
+
+  it('replaced: what was committed before goes with the file that was moved away', async () => {
+    const { path, store } = await prepared();
+    await store.commit([event]);
+    renameSync(path, `${path}.old`);
+    execute(`${path}.new`, 'PRAGMA user_version = 7');
+    renameSync(`${path}.new`, path);
+    const next = changeOf({ id: 'e2', key: 'A2' });
+    await expect(store.commit([next])).rejects.toThrow(/removed or replaced/);
+    expect(await store.commit([next])).toEqual(['applied']);
+    expect(query(path, 'SELECT id FROM appointment')).toEqual([{ id: 'A2' }]);
+    expect(query(`${path}.old`, 'SELECT id FROM appointment')).toEqual([{ id: 'A1' }]);
+  });
+
+  it('replaced under a second reader: does not open the new file over the log of the old', async () => {
+    const { path, store } = await prepared();
+    await store.commit([event]);
+    const reader = new DatabaseSync(path);
+    reader.exec('BEGIN');
+    reader.prepare('SELECT * FROM appointment').all();
+    await store.commit([changeOf({ id: 'e2', key: 'A2' })]);
+    execute(`${path}.new`, 'PRAGMA user_version = 7');
+    renameSync(`${path}.new`, path);
+    await expect(store.commit([event])).rejects.toThrow(/removed or replaced/);
+    await expect(store.commit([event])).rejects.toThrow(/in the way/);
+    reader.close();
+    rmSync(`${path}-wal`);
+    rmSync(`${path}-shm`);
+    expect(await store.commit([event])).toEqual(['applied']);
+    expect(query(path, 'PRAGMA user_version')).toEqual([{ user_version: 7 }]);
+  });
+
+  it('removed while it commits: nothing that went into the void is acknowledged', async () => {
+    const { path, store } = await prepared();
+    // A trigger cannot remove a file, so the change does, when its values are read.
+    const { row, ...rest } = changeOf({ id: 'e1', values: { status: 'a' } });
+    const removing = {
+      ...rest,
+      get row() {
+        rmSync(path, { force: true });
+        return row;
+      },
+    };
+    await expect(store.commit([removing])).rejects.toThrow(/removed or replaced/);
+  });
+
+  it('no database at all: says so, and nothing else breaks', async () => {
+    const path = scratchFile();
+    writeFileSync(path, 'this is not a database, and long enough to be looked at'.repeat(100));
+    const store = openStore(path);
+    await expect(store.prepare([APPOINTMENT])).rejects.toThrow(StorageError);
+    await expect(openStore(join(path, 'x', 'y.db')).prepare([])).rejects.toThrow(StorageError);
+  });
+});
