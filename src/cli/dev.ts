@@ -109,7 +109,7 @@ function listen(receiver: Receiver, port: number): Promise<Server> {
       handle(request, response);
       return;
     }
-    response.writeHead(404, { 'content-type': 'application/json' });
+    response.writeHead(404, { 'content-type': 'application/json; charset=utf-8' });
     const message = `Events are received at ${RECEIVE_PATHS.join(' and ')}.`;
     response.end(JSON.stringify({ status: 'error', message }));
   });

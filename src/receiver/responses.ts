@@ -52,7 +52,7 @@ const STATUS: Readonly<Record<ResponseCode, number>> = {
   overloaded: 503,
 };
 
-const COMMON = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+const COMMON = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
 
 const HEADERS: Readonly<Partial<Record<ResponseCode, Readonly<Record<string, string>>>>> = {
   method_not_allowed: { allow: 'POST' },
