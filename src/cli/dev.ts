@@ -39,7 +39,7 @@ interface DevOptions {
 export async function dev(args: readonly string[], io: Io): Promise<number> {
   const options = readOptions(args, io);
   const mappings = await loadMappings(options);
-  await mkdir(dirname(options.db), { recursive: true });
+  await makeFolder(options.db);
   const receiver = createReceiver({
     clients: bearerTokens({
       [options.token]: { id: options.client, secrets: options.secret, signature: 'optional' },
@@ -99,6 +99,15 @@ async function loadMappings({ mapping, client }: DevOptions): Promise<MappingSet
     throw new UsageError(`Cannot read ${mapping}: ${(error as NodeJS.ErrnoException).code ?? ''}`);
   }
   return compileMappings(text);
+}
+
+async function makeFolder(file: string): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw new UsageError(`Cannot make the folder of ${file}: ${code}`);
+  }
 }
 
 function listen(receiver: Receiver, port: number): Promise<Server> {

@@ -45,8 +45,8 @@ export async function send(args: readonly string[], io: Io): Promise<number> {
     io.out(`${String(response.status)}${replayed} ${text.slice(0, SHOWN)}\n`);
     return response.ok ? 0 : 1;
   } catch (error) {
-    const cause = (error as { cause?: { code?: string } }).cause?.code;
-    io.err(`No answer from ${new URL(url).host}: ${cause ?? (error as Error).name}\n`);
+    const { name, cause } = error as { name: string; cause?: { code?: string; message?: string } };
+    io.err(`No answer from ${new URL(url).host}: ${cause?.code ?? cause?.message ?? name}\n`);
     return 1;
   }
 }
