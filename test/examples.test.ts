@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, it } from 'vitest';
+import { SAMPLE_ROW, SUCCESS_BODY } from './support/document.ts';
+import { ROOT, runCommand, scratchFolder, startNode } from './support/process.ts';
+
+const example = (name: string) => join(ROOT, 'examples', name);
+const ANSWER = `200 ${JSON.stringify(SUCCESS_BODY)}\n`;
+
+describe.each(['express', 'fastify'])('examples/%s', (name) => {
+  it('receives what examples/sign-only sends', async () => {
+    const folder = scratchFolder();
+    const server = startNode([example(`${name}/server.js`)], { PORT: '0' }, folder);
+    const [, port] = await server.printed(/Listening on .*port: (\d+)/s);
+    const send = (env: Record<string, string> = {}) =>
+      runCommand(process.execPath, [example('sign-only/send.js')], {
+        env: { HIS_URL: `http://127.0.0.1:${port!}/his/receive`, ...env },
+      });
+    expect(send()).toMatchObject({ status: 0, stdout: ANSWER, stderr: '' });
+    expect(send()).toMatchObject({ status: 0, stdout: ANSWER, stderr: '' });
+    expect(send({ HIS_SECRET: 'wrong' }).stdout).toMatch(/^401 /);
+    expect(await server.stop()).toBe(0);
+    expect(server.output()).toContain('200 stored evt_123456');
+
+    const database = new DatabaseSync(join(folder, 'buktor.db'), { readOnly: true });
+    const rows = database.prepare('SELECT * FROM appointment').all();
+    database.close();
+    expect(rows).toMatchObject([SAMPLE_ROW]);
+  });
+});
+
+describe('examples/functions', () => {
+  it('prints what its comments say', () => {
+    const { stdout, stderr } = runCommand(process.execPath, [example('functions/inspect.js')]);
+    expect(stderr).toBe('');
+    expect(stdout).toBe(`true
+{
+  ok: true,
+  key: { buktor_appointment_id: 'A123' },
+  values: { buktor_status: 'confirmed' }
+}
+`);
+  });
+});
