@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+import { ROOT } from './support/process.ts';
+
+/** File → what it imports: files of `src/` by their path, everything else by its name. */
+const graph = new Map<string, string[]>(
+  readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => {
+      const { importedFiles } = ts.preProcessFile(readFileSync(join(ROOT, 'src', file), 'utf8'));
+      return [
+        file,
+        importedFiles.map(({ fileName }) =>
+          fileName.startsWith('.') ? posix.join(dirname(file), fileName) : fileName,
+        ),
+      ];
+    }),
+);
+
+/** The layers of the house, from the ground up; a file may import its own layer and those below. */
+const LAYERS: readonly (readonly RegExp[])[] = [
+  [/^(errors|events|json|timestamp)\.ts$/, /^schemas\/envelope-validator\.ts$/],
+  [/^(signature|envelope|merge)\.ts$/, /^mapping\//],
+  [/^stores\//],
+  [/^(receiver|sender)\//],
+  [/^adapters\//],
+  [/^cli\//],
+];
+
+const layerOf = (file: string) =>
+  LAYERS.findIndex((layer) => layer.some((part) => part.test(file)));
+
+/** Files outside the layers: the list of exports, and a tool of the build. */
+const OUTSIDE = new Set(['index.ts', 'schemas/generate.ts']);
+
+describe('the import graph', () => {
+  const files = [...graph.keys()].filter((file) => !OUTSIDE.has(file));
+  const edges = files.flatMap((from) => graph.get(from)!.map((to) => ({ from, to })));
+  const inner = edges.filter(({ to }) => graph.has(to));
+
+  it('knows every file', () => {
+    expect(files.length).toBeGreaterThan(40);
+    expect(files.filter((file) => layerOf(file) === -1)).toEqual([]);
+    for (const { to } of edges) if (to.endsWith('.ts')) expect(graph.has(to), to).toBe(true);
+  });
+
+  it('points downwards only', () => {
+    expect(inner.filter(({ from, to }) => layerOf(to) > layerOf(from))).toEqual([]);
+  });
+
+  it('has no circle', () => {
+    const done = new Set<string>();
+    const visit = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) throw new Error(`a circle: ${[...path, file].join(' → ')}`);
+      if (done.has(file)) return;
+      for (const next of graph.get(file)!.filter((to) => graph.has(to)))
+        visit(next, [...path, file]);
+      done.add(file);
+    };
+    for (const file of graph.keys()) visit(file, []);
+  });
+
+  it('imports neither index.ts nor, from elsewhere, the command line', () => {
+    expect(inner.filter(({ to }) => to === 'index.ts')).toEqual([]);
+    expect(
+      inner.filter(({ from, to }) => to.startsWith('cli/') && !from.startsWith('cli/')),
+    ).toEqual([]);
+  });
+
+  it('keeps siblings apart: adapters, stores, and the two ends', () => {
+    const engineOf = (file: string) => /^stores\/(sqlite|memory)\b/.exec(file)?.[1];
+    for (const { from, to } of inner) {
+      if (from.startsWith('adapters/')) expect(to).not.toMatch(/^adapters\//);
+      if (engineOf(to) !== undefined && from.startsWith('stores/'))
+        expect(engineOf(from)).toBe(engineOf(to));
+      if (from.startsWith('sender/')) expect(to).not.toMatch(/^(receiver|stores)\//);
+      if (from.startsWith('receiver/')) expect(to).not.toMatch(/^sender\//);
+      // What the receiver knows of stores is their types.
+      if (from.startsWith('receiver/') && to.startsWith('stores/'))
+        expect(to).toBe('stores/types.ts');
+    }
+  });
+
+  it('takes from outside only what each part may', () => {
+    const allowed: [RegExp, RegExp][] = [
+      [/^cli\//, /^node:/],
+      [/^stores\/sqlite\//, /^node:fs$/],
+      [/^receiver\/node\.ts$|^adapters\/express\.ts$/, /^node:http$/],
+      [/^adapters\/fastify\.ts$/, /^fastify$/],
+      [/./, /^(node:crypto|node:buffer|fast-json-stable-stringify)$/],
+    ];
+    const outer = edges.filter(({ to }) => !graph.has(to));
+    expect(
+      outer.filter(
+        ({ from, to }) => !allowed.some(([file, name]) => file.test(from) && name.test(to)),
+      ),
+    ).toEqual([]);
+    // Types only: nothing of a framework, or of node:http, is loaded.
+    for (const file of ['receiver/node.ts', 'adapters/express.ts', 'adapters/fastify.ts']) {
+      const source = readFileSync(join(ROOT, 'src', file), 'utf8');
+      expect(source.match(/^import (?!type)[^;]*'(node:http|fastify)'/gm)).toBeNull();
+    }
+  });
+
+  it('makes no code at run time', () => {
+    for (const file of graph.keys()) {
+      const source = readFileSync(join(ROOT, 'src', file), 'utf8').replace(/\/\*[^]*?\*\//g, '');
+      if (!OUTSIDE.has(file)) expect(source, file).not.toMatch(/\beval\(|new Function\(/);
+    }
+  });
+});
