@@ -14,8 +14,8 @@ export const MAX_DEPTH = 64;
  * Parses a body as JSON, strictly: what two readers could understand differently, or what could
  * not be stored as it was written, is refused rather than guessed at.
  *
- * Refused are invalid UTF-8, a byte order mark, anything RFC 8259 does not allow, nesting over
- * {@link MAX_DEPTH}, an object with the same key twice, the keys `__proto__` and
+ * Refused are invalid UTF-8, a byte order mark, anything RFC 8259 does not allow, nesting over 64
+ * levels, an object with the same key twice, the keys `__proto__` and
  * `constructor.prototype`, a number whose written digits a double cannot hold, U+0000 and lone
  * surrogates in a string. Runs in linear time and without recursion deeper than the limit.
  *

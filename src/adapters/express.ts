@@ -2,6 +2,8 @@ import type { ServerResponse } from 'node:http';
 import { fromNode, lingerAfter, type NodeRequest } from '../receiver/node.ts';
 import type { Receiver } from '../receiver/receiver.ts';
 
+export type { NodeRequest };
+
 /** A request handler for Express 4 and 5, or for `http.createServer`. */
 export type ExpressHandler = (
   request: NodeRequest,

@@ -2,7 +2,12 @@ import { ConfigurationError } from '../errors.ts';
 import type { TableSpec } from '../mapping/tables.ts';
 import { judgeClaim, quarantineKey, quarantineQuota } from './inbox.ts';
 import { type Session, SqliteConnection, type SqliteTarget } from './sqlite/connection.ts';
-import { isRefusal, type SqliteDatabase } from './sqlite/driver.ts';
+import {
+  isRefusal,
+  type SqliteDatabase,
+  type SqliteStatement,
+  type SqlValue,
+} from './sqlite/driver.ts';
 import { countQuarantined, findEntry, findPage, record, release } from './sqlite/inbox.ts';
 import { applyRow } from './sqlite/row.ts';
 import { prepareSchema, type SchemaMode } from './sqlite/schema.ts';
@@ -33,7 +38,7 @@ export type SqliteStoreOptions = StoreOptions &
     readonly lockTimeout?: number;
   };
 
-export type { SchemaMode, SqliteDatabase, SqliteTarget };
+export type { SchemaMode, SqliteDatabase, SqliteStatement, SqliteTarget, SqlValue };
 
 /**
  * The embedded store: an SQLite file, through `node:sqlite` (Node 22.13 and later).

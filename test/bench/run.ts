@@ -1,0 +1,116 @@
+/**
+ * `npm run bench [-- GROUP] [--rounds N] [--json FILE]`: speed as ratios against baselines that
+ * run beside it. It measures the built package, and judges nothing by absolute times.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import {
+  compileMappings,
+  generateSignature,
+  parseStrictJson,
+  resolveMapping,
+  transformFields,
+  validateEnvelope,
+  verifySignature,
+} from '@buktor/his-webhook';
+import { compare, type Row } from './compare.ts';
+
+const SECRET = 'a shared secret of thirty-two by';
+
+const body = Buffer.from(
+  JSON.stringify({
+    event_id: 'evt_0193a1b2c3d47e8f9a0b1c2d3e4f5a6b',
+    timestamp: '2025-01-08T12:00:00Z',
+    type: 'appointment.created',
+    operation: 'created',
+    data: {
+      his_appointment_id: 'A123',
+      his_patient_id: 'P456',
+      his_doctor_id: 'D789',
+      his_status: 'confirmed',
+      his_created_at: '2025-03-02T10:30:45',
+    },
+    source: 'HIS',
+  }),
+);
+const signature = generateSignature(body, SECRET);
+const mappings = compileMappings({
+  clients: {
+    '1001': {
+      mappings: {
+        'appointment.created': {
+          fields: {
+            his_appointment_id: 'buktor_appointment_id',
+            his_patient_id: 'buktor_patient_id',
+            his_doctor_id: 'buktor_doctor_id',
+            his_status: 'buktor_status',
+            his_created_at: 'buktor_created_at',
+          },
+        },
+      },
+    },
+  },
+});
+
+function bareVerify(): boolean {
+  const expected = createHmac('sha256', SECRET).update(body).digest();
+  return timingSafeEqual(expected, Buffer.from(signature, 'hex'));
+}
+
+function pipeline(): unknown {
+  if (!verifySignature(body, signature, SECRET)) throw new Error('signature');
+  const parsed = parseStrictJson(body);
+  if (!parsed.ok) throw new Error(parsed.reason);
+  const result = validateEnvelope(parsed.value);
+  if (!result.ok) throw new Error('envelope');
+  const mapping = resolveMapping(mappings, '1001', result.event.type);
+  if (!mapping) throw new Error('mapping');
+  return transformFields(mapping, result.event.data);
+}
+
+const ROWS: readonly Row[] = [
+  {
+    group: 'signature',
+    name: 'verifySignature / bare createHmac and timingSafeEqual',
+    bar: 1.15,
+    ours: () => verifySignature(body, signature, SECRET),
+    baseline: bareVerify,
+  },
+  {
+    group: 'pipeline',
+    name: 'verify, parse, validate, resolve, transform / bare HMAC and JSON.parse',
+    bar: 1.6,
+    ours: pipeline,
+    baseline: () => bareVerify() && (JSON.parse(body.toString()) as unknown),
+  },
+  {
+    group: 'pipeline',
+    name: 'parseStrictJson / JSON.parse of the bytes',
+    ours: () => parseStrictJson(body),
+    baseline: () => JSON.parse(body.toString()) as unknown,
+  },
+];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: '41' }, json: { type: 'string' } },
+});
+const rows = ROWS.filter(({ group }) => positionals.length === 0 || positionals.includes(group));
+if (rows.length === 0) throw new Error(`no group ${positionals.join(', ')}`);
+
+console.log(
+  `${String(body.length)} bytes an event; ratio: median of ${values.rounds} rounds (10 % – 90 %)\n`,
+);
+const results = rows.map((row) => {
+  const result = compare(row, Number(values.rounds));
+  const { group, name, bar, median, low, high, nanoseconds } = result;
+  const verdict =
+    bar === undefined ? '' : median <= bar ? `≤ ${String(bar)} met` : `≤ ${String(bar)} MISSED`;
+  console.log(`${group.padEnd(10)} ${name}`);
+  console.log(
+    `           ${median.toFixed(2)} × (${low.toFixed(2)} – ${high.toFixed(2)})  ${(nanoseconds / 1000).toFixed(2)} µs  ${verdict}\n`,
+  );
+  return result;
+});
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);

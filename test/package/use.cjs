@@ -1,0 +1,42 @@
+// As use.mjs, by require.
+const assert = require('node:assert/strict');
+const root = require('@buktor/his-webhook');
+const { expressReceiver } = require('@buktor/his-webhook/express');
+const { fastifyReceiver } = require('@buktor/his-webhook/fastify');
+const { fetchReceiver } = require('@buktor/his-webhook/fetch');
+const { memoryStore } = require('@buktor/his-webhook/stores/memory');
+const { sqliteStore } = require('@buktor/his-webhook/stores/sqlite');
+
+assert.equal(process.versions.node.split('.')[0], process.argv[2]);
+
+for (const part of [expressReceiver, fastifyReceiver, fetchReceiver, memoryStore, sqliteStore]) {
+  assert.equal(typeof part, 'function');
+}
+assert.equal(root.EVENT_TYPES.length, 14);
+assert.match(root.generateSignature('x', 'y'), /^[0-9a-f]{64}$/);
+// One class, whichever subpath threw it.
+for (const make of [
+  () => memoryStore({ quarantineQuota: -1 }),
+  () => root.verifySignature('', '', ''),
+]) {
+  assert.throws(make, root.ConfigurationError);
+}
+
+(async () => {
+  const store = memoryStore();
+  const receiver = root.createReceiver({
+    clients: root.bearerTokens({ t: { id: '1', secrets: 's', signature: 'optional' } }),
+    mappings: root.compileMappings({
+      clients: { 1: { mappings: { 'payment.*': { fields: { his_payment_id: 'id' } } } } },
+    }),
+    store,
+  });
+  const { status } = await receiver.receive({
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer t' },
+    body: Buffer.from('{"event_type":"payment.failed","his_payment_id":7}'),
+  });
+  assert.equal(status, 200);
+  assert.equal(store.rows('payment')[0].id, '7');
+  await receiver.close();
+})();

@@ -1,0 +1,63 @@
+// Run in an empty project that has the packed package installed, under every supported Node.
+// The first argument is that Node's major version.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import * as root from '@buktor/his-webhook';
+import { expressReceiver } from '@buktor/his-webhook/express';
+import { fastifyReceiver } from '@buktor/his-webhook/fastify';
+import { fetchReceiver } from '@buktor/his-webhook/fetch';
+import { memoryStore } from '@buktor/his-webhook/stores/memory';
+import { sqliteStore } from '@buktor/his-webhook/stores/sqlite';
+
+const require = createRequire(import.meta.url);
+const schema = require.resolve('@buktor/his-webhook/schemas/envelope.schema.json');
+assert.equal(JSON.parse(readFileSync(schema, 'utf8')).title, 'HIS Webhook event');
+assert.equal(typeof fastifyReceiver, 'function');
+assert.equal(typeof expressReceiver, 'function');
+
+assert.equal(process.versions.node.split('.')[0], process.argv[2]);
+
+const secret = 'your_shared_secret';
+const mappings = root.compileMappings({
+  clients: {
+    1001: { mappings: { 'appointment.created': { fields: { his_appointment_id: 'id', s: 's' } } } },
+  },
+});
+const body = root.serializeEvent({
+  event_id: 'evt_1',
+  timestamp: '2025-01-08T12:00:00Z',
+  type: 'appointment.created',
+  data: { his_appointment_id: 'A1', s: 'open' },
+});
+
+async function receives(store) {
+  const receiver = root.createReceiver({
+    clients: root.bearerTokens({ t: { id: '1001', secrets: secret } }),
+    mappings,
+    store,
+  });
+  await receiver.ready();
+  const handle = fetchReceiver(receiver);
+  for (const replayed of [null, 'true']) {
+    const request = root.signRequest({ event: body, token: 't', secret });
+    const response = await handle(new Request('http://x/his/receive', request));
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get('idempotent-replayed'), replayed);
+  }
+  await receiver.close();
+}
+
+const memory = memoryStore();
+await receives(memory);
+assert.equal(memory.rows('appointment').length, 1);
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major > 22 || (major === 22 && minor >= 13)) await receives(sqliteStore({ path: ':memory:' }));
+else {
+  assert.throws(() => sqliteStore({ path: ':memory:' }), {
+    name: 'ConfigurationError',
+    code: 'invalid_configuration',
+    message: /needs node:sqlite, which is in Node 22\.13 and later; this is Node 20\./,
+  });
+}

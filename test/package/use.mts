@@ -1,0 +1,53 @@
+// Type-checked in a project of its own, against the packed package.
+import express from 'express';
+import Fastify from 'fastify';
+import {
+  type AnyHisWebhookError,
+  bearerTokens,
+  compileMappings,
+  createReceiver,
+  type EventStore,
+  type HisEvent,
+  RECEIVE_PATHS,
+  serializeEvent,
+  validateEnvelope,
+} from '@buktor/his-webhook';
+import { expressReceiver } from '@buktor/his-webhook/express';
+import { fastifyReceiver } from '@buktor/his-webhook/fastify';
+import { fetchReceiver } from '@buktor/his-webhook/fetch';
+import { memoryStore } from '@buktor/his-webhook/stores/memory';
+import { sqliteStore } from '@buktor/his-webhook/stores/sqlite';
+
+const store: EventStore = Math.random() < 2 ? memoryStore() : sqliteStore({ path: 'x.db' });
+const receiver = createReceiver({
+  clients: bearerTokens({
+    t: { id: '1001', secrets: ['a', { secret: 'b', notAfter: new Date() }] },
+  }),
+  mappings: compileMappings({ clients: {} }),
+  store,
+  onResult: ({ status, code }) => [status, code],
+});
+express().all(RECEIVE_PATHS, expressReceiver(receiver));
+void Fastify().register(fastifyReceiver, { receiver, paths: ['/x'], prefix: '/y' });
+const handle: (request: Request) => Promise<Response> = fetchReceiver(receiver);
+void handle;
+
+interface Appointment {
+  his_appointment_id: string;
+}
+const event: HisEvent<Appointment> = {
+  event_id: 'e',
+  timestamp: '2025-01-08T12:00:00Z',
+  type: 'appointment.created',
+  operation: 'created',
+  data: { his_appointment_id: 'A1' },
+};
+const text: string = serializeEvent(event);
+const result = validateEnvelope(JSON.parse(text));
+if (result.ok && result.event.type === 'payment.failed') {
+  const operation: 'failed' | undefined = result.event.operation;
+  void operation;
+}
+export function explain(error: AnyHisWebhookError): readonly unknown[] {
+  return error.code === 'invalid_mapping' ? error.faults : [];
+}
