@@ -140,7 +140,10 @@ describe("the document's cURL", () => {
         ],
       },
     });
-    expect(await entries(store)).toMatchObject([{ form: 'envelope', code: 'invalid_envelope' }]);
+    const kept = [{ form: 'envelope', state: 'quarantined', code: 'invalid_envelope' }];
+    expect(await entries(store)).toMatchObject(kept);
+    expect(await receiver.replay()).toMatchObject({ applied: 0, refused: 1 });
+    expect(await entries(store)).toMatchObject(kept);
   });
 
   it('must verify where it is signed', async () => {
@@ -312,6 +315,23 @@ describe('quarantine and replay', () => {
     for (const { reason } of kept) expect(reason).not.toContain('SECRET');
     expect(await receiver.replay()).toMatchObject({ refused: 7 });
     expect((await entries(store)).length).toBe(8);
+  });
+
+  it('drops a refused body once a replay finds that its event was applied before', async () => {
+    const types = ['bed.moved'];
+    const mappings = compileMappings(
+      { clients: { '1001': { mappings: { 'bed.moved': { fields: { his_bed_id: 'id' } } } } } },
+      { types },
+    );
+    const { receiver, store } = fixture({ types, mappings });
+    const moved = { ...sample, type: 'bed.moved', operation: 'moved', data: { his_bed_id: 'B1' } };
+    expect((await post(receiver, moved)).status).toBe(200);
+    // Another instance, which does not know the type, has the same inbox.
+    const other = fixture({ store, mappings });
+    expect((await post(other.receiver, moved)).status).toBe(400);
+    expect(await entries(store)).toMatchObject([{ state: 'quarantined' }, { state: 'applied' }]);
+    expect(await receiver.replay()).toMatchObject({ duplicate: 1 });
+    expect(await entries(store)).toMatchObject([{ eventId: 'evt_123456', state: 'applied' }]);
   });
 
   it('takes an event out of the future once its time has come', async () => {
