@@ -1,3 +1,9 @@
+/**
+ * The receiver, the pure functions it is made of, errors and types.
+ *
+ * @module @buktor/his-webhook
+ */
+
 export {
   type Envelope,
   EVENT_TYPES,

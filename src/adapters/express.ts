@@ -1,3 +1,9 @@
+/**
+ * The receiver in Express 4 and 5, or in `http.createServer`.
+ *
+ * @module @buktor/his-webhook/express
+ */
+
 import type { ServerResponse } from 'node:http';
 import { fromNode, lingerAfter, type NodeRequest } from '../receiver/node.ts';
 import type { Receiver } from '../receiver/receiver.ts';

@@ -1,3 +1,9 @@
+/**
+ * The receiver as a Fastify 5 plugin.
+ *
+ * @module @buktor/his-webhook/fastify
+ */
+
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { RECEIVE_PATHS } from '../events.ts';
 import { fromNode, lingerAfter, type NodeRequest } from '../receiver/node.ts';

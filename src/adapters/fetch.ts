@@ -1,3 +1,9 @@
+/**
+ * The receiver for runtimes with Web `Request` and `Response`.
+ *
+ * @module @buktor/his-webhook/fetch
+ */
+
 import type { Receiver } from '../receiver/receiver.ts';
 
 /**

@@ -63,7 +63,11 @@ export function compileClient(client: Client): CompiledClient {
  * import { bearerTokens } from '@buktor/his-webhook';
  *
  * const clients = bearerTokens({
- *   [process.env.HOSPITAL_TOKEN]: { id: '1001', secrets: process.env.HOSPITAL_SECRET },
+ *   // The digest is all that needs to be kept; `his-webhook keygen` prints it with the token.
+ *   'sha256:b3dd64a4c5b06ff43d0e2a3c5f4f27a15b3a9cb6a2e0a4c6a0f6b6d9b7b3c1aa': {
+ *     id: '1001',
+ *     secrets: secret,
+ *   },
  * });
  * ```
  *
@@ -86,6 +90,10 @@ function digestOf(token: string): string {
   if (digest !== undefined) {
     if (/^[0-9a-fA-F]{64}$/.test(digest)) return digest.toLowerCase();
     throw new ConfigurationError('A token given as sha256: must have 64 hex digits after it.');
+  }
+  // What an unset environment variable becomes as a key of an object.
+  if (token === 'undefined' || token === 'null') {
+    throw new ConfigurationError(`A bearer token is ${token}: is its variable set?`);
   }
   if (!/^[A-Za-z0-9\-._~+/]{1,4096}=*$/.test(token)) {
     throw new ConfigurationError(

@@ -1,3 +1,9 @@
+/**
+ * A store in memory, for tests and trials.
+ *
+ * @module @buktor/his-webhook/stores/memory
+ */
+
 import { SchemaError } from '../errors.ts';
 import type { TableSpec } from '../mapping/tables.ts';
 import { atVersion, mergeChanges, type VersionedValues, wins } from '../merge.ts';

@@ -1,3 +1,9 @@
+/**
+ * The embedded store, on `node:sqlite`.
+ *
+ * @module @buktor/his-webhook/stores/sqlite
+ */
+
 import { ConfigurationError } from '../errors.ts';
 import type { TableSpec } from '../mapping/tables.ts';
 import { judgeClaim, quarantineKey, quarantineQuota } from './inbox.ts';

@@ -94,6 +94,38 @@ describe.each(HOSTS)('$name', (host) => {
     expect([closing.status, closing.headers['retry-after']]).toEqual([503, '5']);
   });
 
+  it('keeps the connection in use after a body that was not read to its end', async () => {
+    const { origin, store } = await start(host);
+    const socket = connect(Number(new URL(origin).port), '127.0.0.1');
+    let answers = '';
+    socket.on('data', (chunk: Buffer) => (answers += chunk.toString()));
+    const head = (token: string, length: number) =>
+      Object.entries({
+        ...signedHeaders(SAMPLE_REQUEST, token),
+        host: 'x',
+        'content-length': String(length),
+      })
+        .map(([name, value]) => `${name}: ${value}\r\n`)
+        .join('');
+    const send = (token: string, body: string) =>
+      socket.write(`POST /his/receive HTTP/1.1\r\n${head(token, body.length)}\r\n${body}`);
+    send('nobody', 'x'.repeat(100_000));
+    await vi.waitUntil(() => answers.includes('HTTP/1.1 401'));
+    const chunk = 'x'.repeat(10_000);
+    const headers = head('token-1001', 0).replace(
+      /content-length: 0/,
+      'transfer-encoding: chunked',
+    );
+    socket.write(
+      `POST /his/receive HTTP/1.1\r\n${headers}\r\n${`2710\r\n${chunk}\r\n`.repeat(10)}0\r\n\r\n`,
+    );
+    await vi.waitUntil(() => answers.includes('HTTP/1.1 413'));
+    send('token-1001', SAMPLE_REQUEST);
+    await vi.waitUntil(() => answers.includes('HTTP/1.1 200'));
+    expect(store.rows('appointment')).toMatchObject([SAMPLE_ROW]);
+    socket.destroy();
+  });
+
   it('leaves nothing behind when a request is aborted', async () => {
     const { origin, store, results, receiver } = await start(host);
     const socket = connect(Number(new URL(origin).port), '127.0.0.1');

@@ -117,6 +117,12 @@ export const VECTORS: readonly Vector[] = [
     code: 'unsupported_media_type',
   })),
   {
+    name: 'two media types',
+    request: signed(SAMPLE_REQUEST, { 'content-type': ['application/json', 'application/json'] }),
+    status: 415,
+    code: 'unsupported_media_type',
+  },
+  {
     name: 'Content-Encoding: identity',
     request: signed(SAMPLE_REQUEST, { 'content-encoding': 'identity' }),
     status: 200,

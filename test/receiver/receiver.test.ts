@@ -618,6 +618,7 @@ describe('configuration', () => {
   });
 
   it.each<[string, Record<string, Client>]>([
+    ['an unset token', { [String(undefined)]: { id: '1', secrets: 's' } }],
     ['an empty token', { '': { id: '1', secrets: 's' } }],
     ['a token no header can carry', { 'a b': { id: '1', secrets: 's' } }],
     ['a digest that is none', { 'sha256:abc': { id: '1', secrets: 's' } }],

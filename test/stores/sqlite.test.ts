@@ -278,6 +278,16 @@ describe('prepare', () => {
       ['appointment has no UNIQUE (client_id, id) that compares bytewise'],
     ],
     [
+      'a key that is only indexed',
+      'client_id TEXT, id TEXT); CREATE INDEX i ON appointment (client_id, id',
+      ['appointment has no UNIQUE (client_id, id) that compares bytewise'],
+    ],
+    [
+      'a key that is unique in part of the table',
+      "client_id TEXT, id TEXT); CREATE UNIQUE INDEX i ON appointment (client_id, id) WHERE (id > ''",
+      ['appointment has no UNIQUE (client_id, id) that compares bytewise'],
+    ],
+    [
       'a key that ignores letter case',
       'client_id TEXT, id TEXT COLLATE NOCASE, UNIQUE (client_id, id)',
       ['appointment has no UNIQUE (client_id, id) that compares bytewise'],
