@@ -129,5 +129,8 @@ const NODE: HostKind = {
 
 export const EXPRESS: readonly HostKind[] = [EXPRESS_4, EXPRESS_5];
 
+/** The adapters that have Node's own request in hand. */
+export const NODE_HOSTS: readonly HostKind[] = [...EXPRESS, FASTIFY, NODE];
+
 /** Every adapter behind a real server. */
-export const HOSTS: readonly HostKind[] = [...EXPRESS, FASTIFY, FETCH, NODE];
+export const HOSTS: readonly HostKind[] = [...NODE_HOSTS, FETCH];
