@@ -18,8 +18,12 @@ export interface ReceiverLimits {
   readonly bodyTimeout?: number;
   /** How long the look-up of a client or of its mappings may take. @default 5_000 */
   readonly lookupTimeout?: number;
-  /** How long the store may take. @default 10_000 */
+  /** How long an event may wait for the store, and be committed. @default 10_000 */
   readonly storeTimeout?: number;
+  /** The most events that are committed together. @default 128 */
+  readonly batchSize?: number;
+  /** The most events that wait for the store; beyond that the answer is 503. @default 1_000 */
+  readonly queueSize?: number;
 }
 
 /** What became of one request; it holds nothing out of `data`. */
@@ -111,6 +115,8 @@ export function checkOptions(options: ReceiverOptions): Settings {
       bodyTimeout: whole('limits.bodyTimeout', limits.bodyTimeout, 10_000, 1, MAX_DELAY),
       lookupTimeout: whole('limits.lookupTimeout', limits.lookupTimeout, 5_000, 1, MAX_DELAY),
       storeTimeout: whole('limits.storeTimeout', limits.storeTimeout, 10_000, 1, MAX_DELAY),
+      batchSize: whole('limits.batchSize', limits.batchSize, 128, 1),
+      queueSize: whole('limits.queueSize', limits.queueSize, 1_000, 1),
     },
     types,
     maxClockSkew: whole('maxClockSkew', options.maxClockSkew, 900_000, 0),

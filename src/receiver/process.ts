@@ -29,7 +29,7 @@ export interface Delivery {
 
 /** What became of a delivery. */
 export type Outcome = (
-  | { readonly verdict: 'applied' | 'stale' | 'declined' | 'duplicate' }
+  | { readonly verdict: 'applied' | 'stale' | 'declined' | 'duplicate' | 'overloaded' }
   | { readonly verdict: 'refused'; readonly refusal: Refusal; readonly kept: QuarantineVerdict }
 ) & { readonly eventId: string | null; readonly type: string | null };
 
@@ -44,8 +44,14 @@ interface Draft {
   readonly mappingVersion?: string;
 }
 
-/** Makes sure the store has the tables of a mapping set before it is used. */
-export type Prepare = (mappings: MappingSet) => Promise<void>;
+/** What a delivery is processed with. */
+export interface Processing {
+  readonly settings: Settings;
+  /** Makes sure the store has the tables of a mapping set before it is used. */
+  readonly prepare: (mappings: MappingSet) => Promise<void>;
+  /** Commits a change; `undefined` where there is no room for it. */
+  readonly commit: (change: Change) => Promise<Verdict> | undefined;
+}
 
 /**
  * Takes a delivery from its bytes to its rows: strict JSON, envelope, clock, mapping, fields,
@@ -55,8 +61,7 @@ export type Prepare = (mappings: MappingSet) => Promise<void>;
  */
 export async function processDelivery(
   delivery: Delivery,
-  settings: Settings,
-  prepare: Prepare,
+  { settings, prepare, commit }: Processing,
 ): Promise<Outcome> {
   const parsed = parseStrictJson(delivery.body);
   if (!parsed.ok) {
@@ -78,8 +83,7 @@ export async function processDelivery(
   }
 
   const { clientId } = delivery;
-  const { lookupTimeout, storeTimeout } = settings.limits;
-  const mappings = await withDeadline('The mapping look-up', lookupTimeout, () =>
+  const mappings = await withDeadline('The mapping look-up', settings.limits.lookupTimeout, () =>
     settings.mappingsFor(clientId),
   );
   const mapping = mappings && resolveMapping(mappings, clientId, event.type);
@@ -101,10 +105,11 @@ export async function processDelivery(
 
   await prepare(mappings);
   const change = toChange(mapped, mappings.version, row, settings);
-  const [verdict] = await withDeadline('The store', storeTimeout, (signal) =>
-    settings.store.commit([change], { signal }),
-  );
-  return judge(verdict as Verdict, mapped, mapping, settings);
+  const verdict = await commit(change);
+  if (verdict === undefined) {
+    return { verdict: 'overloaded', eventId: event.event_id, type: event.type };
+  }
+  return judge(verdict, mapped, mapping, settings);
 }
 
 type ReadDraft = Draft & Required<Pick<Draft, 'event' | 'occurredAt' | 'digest'>>;

@@ -1,6 +1,7 @@
 import { matchesSignature } from '../signature.ts';
 import type { MappingSet } from '../mapping/compile.ts';
 import { type BodyResult, readBody, type RequestBody } from './body.ts';
+import { CommitQueue } from './commit-queue.ts';
 import { compileClient, type CompiledClient } from './clients.ts';
 import { withDeadline } from './deadline.ts';
 import {
@@ -73,6 +74,7 @@ const PRUNE_INTERVAL = 3_600_000;
 
 class WebhookReceiver implements Receiver {
   readonly #settings: Settings;
+  readonly #commits: CommitQueue;
   readonly #prepared = new WeakMap<MappingSet, Promise<void>>();
   readonly #inFlight = new Set<Promise<unknown>>();
   readonly #pruning: ReturnType<typeof setInterval>;
@@ -81,6 +83,7 @@ class WebhookReceiver implements Receiver {
 
   constructor(settings: Settings) {
     this.#settings = settings;
+    this.#commits = new CommitQueue(settings.store, settings.limits);
     this.#pruning = setInterval(() => {
       this.#prune();
     }, PRUNE_INTERVAL);
@@ -106,7 +109,13 @@ class WebhookReceiver implements Receiver {
 
   replay(options: ReplayOptions = {}): Promise<ReplayReport> {
     return this.#track(
-      this.ready().then(() => replayEvents(options, this.#settings, this.#prepare)),
+      this.ready().then(() =>
+        replayEvents(options, {
+          settings: this.#settings,
+          prepare: this.#prepare,
+          commit: (change) => this.#commits.commit(change),
+        }),
+      ),
     );
   }
 
@@ -146,8 +155,11 @@ class WebhookReceiver implements Receiver {
           receivedAt,
           allowShorthand: client.isSandbox,
         },
-        this.#settings,
-        this.#prepare,
+        {
+          settings: this.#settings,
+          prepare: this.#prepare,
+          commit: (change) => (this.#commits.isFull ? undefined : this.#commits.commit(change)),
+        },
       );
       return this.#answerOutcome(outcome, client);
     } catch (error) {
@@ -189,6 +201,7 @@ class WebhookReceiver implements Receiver {
 
   #answerOutcome(outcome: Outcome, client: CompiledClient): ReceiverResponse {
     const about = { client, eventId: outcome.eventId, type: outcome.type };
+    if (outcome.verdict === 'overloaded') return this.#answer(REFUSALS.overloaded, about);
     if (outcome.verdict !== 'refused') {
       const replayed = outcome.verdict === 'duplicate';
       this.#report(200, null, { ...about, replayed });

@@ -381,7 +381,7 @@ describe('quarantine and replay', () => {
   });
 
   it('erases bodies past their retention by itself', async () => {
-    vi.useFakeTimers();
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] });
     try {
       let now = NOW;
       const { receiver, store } = fixture({ bodyRetention: 1000, now: () => now });
@@ -477,6 +477,40 @@ describe('a store that fails', () => {
         : undefined,
     );
     expect(store.rows('appointment')).toEqual([]);
+  });
+});
+
+describe('concurrent events', () => {
+  const many = Array.from({ length: 40 }, (_, i) =>
+    event({ event_id: `e${String(i)}` }, { his_appointment_id: `A${String(i)}` }),
+  );
+
+  it('are committed together, each with its own answer', async () => {
+    const store = memoryStore();
+    const commit = vi.spyOn(store, 'commit');
+    const { receiver } = fixture({ store, limits: { batchSize: 16 } });
+    await receiver.ready();
+    const bodies = [...many, many[0]!, event({ event_id: 'e1' }, { his_status: 'other' })];
+    const answers = await Promise.all(bodies.map((body) => post(receiver, body)));
+    expect(answers.map(({ status }) => status)).toEqual([...many.map(() => 200), 200, 409]);
+    expect(answers[40]!.headers['idempotent-replayed']).toBe('true');
+    expect(commit.mock.calls.map(([batch]) => batch.length)).toEqual([16, 16, 10]);
+    expect(store.rows('appointment')).toHaveLength(40);
+  });
+
+  it('beyond the queue are answered 503, and lose nothing', async () => {
+    const { receiver, store } = fixture({ limits: { queueSize: 10 } });
+    await receiver.ready();
+    const answers = await Promise.all(many.map((body) => post(receiver, body)));
+    const stored = answers.filter(({ status }) => status === 200).length;
+    expect(answers.filter(({ status }) => status === 503).length).toBe(40 - stored);
+    expect(answers.find(({ status }) => status === 503)).toMatchObject({
+      body: { code: 'overloaded' },
+      headers: { 'retry-after': '5' },
+    });
+    expect(store.rows('appointment')).toHaveLength(stored);
+    for (const body of many) expect((await post(receiver, body)).status).toBe(200);
+    expect(store.rows('appointment')).toHaveLength(40);
   });
 });
 

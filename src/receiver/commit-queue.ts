@@ -1,0 +1,148 @@
+import { StorageError } from '../errors.ts';
+import type { Change, EventStore, Verdict } from '../stores/types.ts';
+
+/** Bounds of a {@link CommitQueue}. */
+export interface CommitQueueLimits {
+  /** The most events in one commit. */
+  readonly batchSize: number;
+  /** The most events that wait for a commit, or for its end. */
+  readonly queueSize: number;
+  /** How long an event may wait and be committed, in milliseconds. */
+  readonly storeTimeout: number;
+}
+
+interface Waiting {
+  readonly change: Change;
+  readonly settle: (verdict: Verdict) => void;
+  readonly fail: (error: Error) => void;
+  /** The commit that has it in work. */
+  commit: Commit | undefined;
+}
+
+interface Commit {
+  readonly controller: AbortController;
+  waiting: number;
+}
+
+/**
+ * Commits the events of concurrent requests together, because a durable commit costs about the
+ * same for one event as for a hundred.
+ *
+ * An event is **queued** until a commit takes it, then **in work** until the store answers. An idle
+ * queue commits once the requests that arrived together have all been read; while a commit is in
+ * work, events gather for the next. An event whose deadline passes is **given up**: its request
+ * fails; if it was queued it is dropped, if it was in work the commit goes on unheard, because the
+ * sender will send the event again and find it a duplicate if it was committed after all.
+ */
+export class CommitQueue {
+  readonly #store: EventStore;
+  readonly #limits: CommitQueueLimits;
+  readonly #queued = new Set<Waiting>();
+  #inWork = 0;
+  #isRunning = false;
+
+  constructor(store: EventStore, limits: CommitQueueLimits) {
+    this.#store = store;
+    this.#limits = limits;
+  }
+
+  /** Whether another event would be one too many. */
+  get isFull(): boolean {
+    return this.#queued.size + this.#inWork >= this.#limits.queueSize;
+  }
+
+  /**
+   * Resolves once the event is committed with others.
+   *
+   * @throws StorageError if the deadline passes; otherwise whatever the store throws.
+   */
+  commit(change: Change): Promise<Verdict> {
+    const { storeTimeout } = this.#limits;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#giveUp(waiting);
+        reject(new StorageError(`The store did not answer within ${String(storeTimeout)} ms.`));
+      }, storeTimeout);
+      const waiting: Waiting = {
+        change,
+        settle: (verdict) => {
+          clearTimeout(timer);
+          resolve(verdict);
+        },
+        fail: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+        commit: undefined,
+      };
+      this.#queued.add(waiting);
+      if (!this.#isRunning) {
+        this.#isRunning = true;
+        void this.#run();
+      }
+    });
+  }
+
+  #giveUp(waiting: Waiting): void {
+    this.#queued.delete(waiting);
+    if (waiting.commit !== undefined && --waiting.commit.waiting === 0) {
+      waiting.commit.controller.abort();
+    }
+  }
+
+  async #run(): Promise<void> {
+    do {
+      // Every request the event loop has at hand is read before setImmediate has its turn.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      if (this.#queued.size > 0) await this.#commitNext();
+    } while (this.#queued.size > 0);
+    this.#isRunning = false;
+  }
+
+  async #commitNext(): Promise<void> {
+    const batch = [...take(this.#queued, this.#limits.batchSize)];
+    const commit = { controller: new AbortController(), waiting: batch.length };
+    for (const waiting of batch) {
+      this.#queued.delete(waiting);
+      waiting.commit = commit;
+    }
+    this.#inWork = batch.length;
+    try {
+      const { signal } = commit.controller;
+      const changes = batch.map(({ change }) => change);
+      // A store that hangs must not hold up the events behind.
+      const verdicts = await Promise.race([
+        this.#store.commit(changes, { signal }),
+        givenUp(signal),
+      ]);
+      if (verdicts.length !== batch.length) {
+        throw new StorageError('The store gave another number of verdicts than it had changes.');
+      }
+      batch.forEach(({ settle }, index) => {
+        settle(verdicts[index] as Verdict);
+      });
+    } catch (error) {
+      const failure =
+        error instanceof Error ? error : new StorageError('The store failed.', { cause: error });
+      for (const { fail } of batch) fail(failure);
+    } finally {
+      this.#inWork = 0;
+    }
+  }
+}
+
+function givenUp(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(new StorageError('Every request that waited for the commit was given up.'));
+    });
+  });
+}
+
+function* take<T>(items: Iterable<T>, count: number): Generator<T> {
+  let taken = 0;
+  for (const item of items) {
+    if (taken++ >= count) return;
+    yield item;
+  }
+}

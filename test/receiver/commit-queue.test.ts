@@ -1,0 +1,138 @@
+import { describe, expect, it, vi } from 'vitest';
+import { StorageError } from '../../src/errors.ts';
+import { CommitQueue } from '../../src/receiver/commit-queue.ts';
+import { memoryStore } from '../../src/stores/memory.ts';
+import type { Change, EventStore, Verdict } from '../../src/stores/types.ts';
+import { changeOf } from '../support/changes.ts';
+
+const LIMITS = { batchSize: 4, queueSize: 10, storeTimeout: 5_000 };
+
+/** A store whose commits wait until they are let through. */
+function gatedStore() {
+  const batches: { ids: string[]; signal: AbortSignal; finish: (result?: unknown) => void }[] = [];
+  const commit: EventStore['commit'] = (batch, options) =>
+    new Promise((resolve, reject) => {
+      batches.push({
+        ids: batch.map(({ eventId }) => eventId),
+        signal: options!.signal!,
+        finish: (result = batch.map((): Verdict => 'applied')) => {
+          if (result instanceof Error) reject(result);
+          else resolve(result as Verdict[]);
+        },
+      });
+    });
+  return { batches, store: Object.assign(memoryStore(), { commit }) };
+}
+
+const changes = (...ids: string[]): Change[] => ids.map((id) => changeOf({ id }));
+const count = (batches: readonly unknown[], n: number) =>
+  vi.waitUntil(() => batches.length === n, { interval: 1 });
+
+describe('CommitQueue', () => {
+  it('commits together what arrives together, in order, and in batches of a bounded size', async () => {
+    const { batches, store } = gatedStore();
+    const queue = new CommitQueue(store, LIMITS);
+    const verdicts = changes('a', 'b', 'c', 'd', 'e').map((change) => queue.commit(change));
+    await count(batches, 1);
+    const late = queue.commit(changes('f')[0]!);
+    batches[0]!.finish(['applied', 'stale', 'duplicate', 'conflict']);
+    await count(batches, 2);
+    batches[1]!.finish();
+    expect(batches.map(({ ids }) => ids)).toEqual([
+      ['a', 'b', 'c', 'd'],
+      ['e', 'f'],
+    ]);
+    expect(await Promise.all([...verdicts, late])).toEqual([
+      'applied',
+      'stale',
+      'duplicate',
+      'conflict',
+      'applied',
+      'applied',
+    ]);
+    const next = queue.commit(changes('g')[0]!);
+    await count(batches, 3);
+    batches[2]!.finish();
+    expect(await next).toBe('applied');
+  });
+
+  it('acknowledges nothing before the store does', async () => {
+    const { batches, store } = gatedStore();
+    const queue = new CommitQueue(store, LIMITS);
+    const settled = vi.fn();
+    const verdict = queue.commit(changes('a')[0]!).then(settled);
+    await count(batches, 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(settled).not.toHaveBeenCalled();
+    batches[0]!.finish();
+    await verdict;
+    expect(settled).toHaveBeenCalledWith('applied');
+  });
+
+  it('fails the whole batch when its commit fails, and goes on with the next', async () => {
+    const { batches, store } = gatedStore();
+    const queue = new CommitQueue(store, LIMITS);
+    const failing = changes('a', 'b').map((change) => queue.commit(change));
+    await count(batches, 1);
+    const next = queue.commit(changes('c')[0]!);
+    batches[0]!.finish(new Error('away'));
+    for (const verdict of failing) await expect(verdict).rejects.toThrow('away');
+    await count(batches, 2);
+    batches[1]!.finish();
+    expect(await next).toBe('applied');
+  });
+
+  it.each([[['applied']], [[]], [['applied', 'applied', 'applied']]])(
+    'believes no store that gives %j for two changes',
+    async (result) => {
+      const { batches, store } = gatedStore();
+      const queue = new CommitQueue(store, LIMITS);
+      const verdicts = changes('a', 'b').map((change) => queue.commit(change));
+      await count(batches, 1);
+      batches[0]!.finish(result);
+      for (const verdict of verdicts) await expect(verdict).rejects.toThrow(StorageError);
+    },
+  );
+
+  it('is full with what waits and what is in work', async () => {
+    const { batches, store } = gatedStore();
+    const queue = new CommitQueue(store, { ...LIMITS, queueSize: 6 });
+    const verdicts = changes('a', 'b', 'c', 'd', 'e').map((change) => queue.commit(change));
+    expect(queue.isFull).toBe(false);
+    verdicts.push(queue.commit(changes('f')[0]!));
+    expect(queue.isFull).toBe(true);
+    await count(batches, 1);
+    expect(queue.isFull).toBe(true);
+    batches[0]!.finish();
+    await verdicts[0];
+    expect(queue.isFull).toBe(false);
+    await count(batches, 2);
+    batches[1]!.finish();
+    await Promise.all(verdicts);
+  });
+
+  it('gives up what waits too long, tells a store that hangs, and goes on without it', async () => {
+    const { batches, store } = gatedStore();
+    const queue = new CommitQueue(store, { ...LIMITS, storeTimeout: 150 });
+    const failed = Promise.allSettled(changes('a', 'b').map((change) => queue.commit(change)));
+    await count(batches, 1);
+    expect(batches[0]!.signal.aborted).toBe(false);
+    const late = { status: 'rejected', reason: expect.any(StorageError) as Error };
+    expect(await failed).toEqual([late, late]);
+    expect(batches[0]!.signal.aborted).toBe(true);
+    const next = queue.commit(changes('c')[0]!);
+    await count(batches, 2);
+    expect(batches[1]!.ids).toEqual(['c']);
+    batches[1]!.finish();
+    expect(await next).toBe('applied');
+  });
+
+  it('commits nothing of what was given up while it was queued', async () => {
+    const { batches, store } = gatedStore();
+    const queue = new CommitQueue(store, { ...LIMITS, storeTimeout: 40, batchSize: 1 });
+    const [first, second] = changes('a', 'b').map((change) => queue.commit(change));
+    await Promise.allSettled([first, second]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(batches.map(({ ids }) => ids)).toEqual([['a']]);
+  });
+});
