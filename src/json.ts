@@ -19,18 +19,24 @@ export const MAX_DEPTH = 64;
  * `constructor.prototype`, a number whose written digits a double cannot hold, U+0000 and lone
  * surrogates in a string. Runs in linear time and without recursion deeper than the limit.
  *
- * @param body - The exact bytes that were received.
+ * @param body - The exact bytes that were received; a string counts as its UTF-8 bytes.
  */
-export function parseStrictJson(body: Uint8Array): StrictJsonResult {
-  if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) {
-    return refuse('The body begins with a byte order mark.');
-  }
-  let text: string;
-  try {
-    text = UTF_8.decode(body);
-  } catch {
-    return refuse('The body is not valid UTF-8.');
-  }
+export function parseStrictJson(body: Uint8Array | string): StrictJsonResult {
+  return parseJson(body, 'body');
+}
+
+/** {@link parseStrictJson} for what is called something else in its reasons. */
+export function parseJson(
+  json: Uint8Array | string,
+  subject: 'body' | 'document',
+): StrictJsonResult {
+  const refuse = (reason: string): StrictJsonResult => ({
+    ok: false,
+    reason: reason.replace('{}', subject),
+  });
+  const text = toText(json);
+  if (text === undefined) return refuse('The {} is not valid UTF-8.');
+  if (text.startsWith('\ufeff')) return refuse('The {} begins with a byte order mark.');
 
   const scanned = scan(text);
   if (typeof scanned === 'string') return refuse(scanned);
@@ -40,7 +46,7 @@ export function parseStrictJson(body: Uint8Array): StrictJsonResult {
     value = JSON.parse(text) as JsonValue;
   } catch {
     // V8's own message quotes the body, which may be a patient's.
-    return refuse('The body is not valid JSON.');
+    return refuse('The {} is not valid JSON.');
   }
 
   const keys = inspect(value, {
@@ -49,7 +55,7 @@ export function parseStrictJson(body: Uint8Array): StrictJsonResult {
   });
   if (typeof keys === 'string') return refuse(keys);
   // JSON.parse keeps one of two equal keys; so the document had more colons than the value has keys.
-  if (keys !== scanned) return refuse('An object in the body has the same key twice.');
+  if (keys !== scanned) return refuse('An object in the {} has the same key twice.');
   return { ok: true, value };
 }
 
@@ -73,8 +79,13 @@ export function canonicalDigest(value: JsonValue): string {
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function refuse(reason: string): StrictJsonResult {
-  return { ok: false, reason };
+function toText(json: Uint8Array | string): string | undefined {
+  if (typeof json === 'string') return json.isWellFormed() ? json : undefined;
+  try {
+    return UTF_8.decode(json);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -92,7 +103,7 @@ function scan(text: string): number | string {
     } else if (code === 0x3a /* : */) {
       colons++;
     } else if (code === 0x7b /* { */ || code === 0x5b /* [ */) {
-      if (++depth > MAX_DEPTH) return `The body nests deeper than ${String(MAX_DEPTH)} levels.`;
+      if (++depth > MAX_DEPTH) return `The {} nests deeper than ${String(MAX_DEPTH)} levels.`;
     } else if (code === 0x7d /* } */ || code === 0x5d /* ] */) {
       depth--;
     } else if (isNumberPart(code)) {
@@ -100,7 +111,7 @@ function scan(text: string): number | string {
       while (i + 1 < text.length && isNumberPart(text.charCodeAt(i + 1))) i++;
       if (!isHeldByDouble(text.slice(start, i + 1))) {
         return (
-          `The number at character ${String(start + 1)} of the body has digits that a double ` +
+          `The number at character ${String(start + 1)} of the {} has digits that a double ` +
           'cannot hold; send it as a string.'
         );
       }
@@ -185,7 +196,7 @@ function inspect(value: JsonValue, look: Inspection): number | string {
       if (bad !== undefined) return bad;
     }
     if (look.poison && isPoisoned(key, member)) {
-      return 'The body has a key that is not allowed: __proto__ or constructor.prototype.';
+      return 'The {} has a key that is not allowed: __proto__ or constructor.prototype.';
     }
     const inner = inspect(member, look);
     if (typeof inner === 'string') return inner;
@@ -195,8 +206,8 @@ function inspect(value: JsonValue, look: Inspection): number | string {
 }
 
 function badString(text: string): string | undefined {
-  if (text.includes('\0')) return 'A string in the body holds U+0000.';
-  if (!text.isWellFormed()) return 'A string in the body holds a lone surrogate.';
+  if (text.includes('\0')) return 'A string in the {} holds U+0000.';
+  if (!text.isWellFormed()) return 'A string in the {} holds a lone surrogate.';
   return undefined;
 }
 

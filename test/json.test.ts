@@ -178,6 +178,15 @@ describe('parseStrictJson', () => {
   });
 });
 
+describe('parseStrictJson on text', () => {
+  it('takes a string as its UTF-8 bytes', () => {
+    expect(parseStrictJson('{"a":"ü"}')).toEqual({ ok: true, value: { a: 'ü' } });
+    expect(parseStrictJson('{"a":1,"a":1}').ok).toBe(false);
+    expect(parseStrictJson('\ufeff{}').ok).toBe(false);
+    expect(parseStrictJson('"\ud800"').ok).toBe(false);
+  });
+});
+
 describe('contentDigest', () => {
   it('does not depend on the order of keys', () => {
     expect(contentDigest('a.b', { x: 1, y: [2, { b: 3, a: 4 }] })).toBe(

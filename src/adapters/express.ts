@@ -6,7 +6,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { fromNode, lingerAfter, type NodeRequest } from '../receiver/node.ts';
-import type { Receiver } from '../receiver/receiver.ts';
+import { assertReceiver, type Receiver } from '../receiver/receiver.ts';
 
 export type { NodeRequest };
 
@@ -34,6 +34,7 @@ export type ExpressHandler = (
  * ```
  */
 export function expressReceiver(receiver: Receiver): ExpressHandler {
+  assertReceiver(receiver);
   return (request, response, next) => {
     receiver
       .receive(fromNode(request))

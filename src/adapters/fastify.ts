@@ -7,7 +7,7 @@
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { RECEIVE_PATHS } from '../events.ts';
 import { fromNode, lingerAfter, type NodeRequest } from '../receiver/node.ts';
-import type { Receiver } from '../receiver/receiver.ts';
+import { assertReceiver, type Receiver } from '../receiver/receiver.ts';
 
 /** Options of {@link fastifyReceiver}. */
 export interface FastifyReceiverOptions {
@@ -33,20 +33,23 @@ export interface FastifyReceiverOptions {
  * ```
  */
 export const fastifyReceiver: FastifyPluginCallback<FastifyReceiverOptions> = (
-  app: FastifyInstance,
-  { receiver, paths = RECEIVE_PATHS },
+  app,
+  options,
   done,
 ) => {
-  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const raw = request.raw as NodeRequest;
-    const rawBody: unknown = (request as { rawBody?: unknown }).rawBody ?? request.body;
-    const incoming = fromNode(raw);
-    const { status, headers, body } = await receiver.receive(
-      incoming.body === undefined ? { ...incoming, body: rawBody as object } : incoming,
-    );
-    lingerAfter(raw, reply.raw);
-    return reply.code(status).headers(headers).send(body);
+  try {
+    mount(app, options);
+    done();
+  } catch (error) {
+    // What a plugin throws ends the process; what it hands on rejects register().
+    done(error as Error);
   }
+};
+
+function mount(app: FastifyInstance, options: FastifyReceiverOptions): void {
+  const { receiver, paths = RECEIVE_PATHS } = options;
+  assertReceiver(receiver);
+  const answer = answerWith(receiver);
 
   app.removeAllContentTypeParsers();
   // The receiver reads the stream, so that limits and deadlines are the same everywhere.
@@ -59,7 +62,19 @@ export const fastifyReceiver: FastifyPluginCallback<FastifyReceiverOptions> = (
     return answer(request, reply);
   });
   for (const path of paths) app.all(path, answer);
-  done();
-};
+}
 
 const REFUSED_BY_PARSER = /^FST_ERR_(CTP_|ROUTE_MISSING_CONTENT_TYPE)/;
+
+function answerWith(receiver: Receiver) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const raw = request.raw as NodeRequest;
+    const incoming = fromNode(raw);
+    const rawBody: unknown = (request as { rawBody?: unknown }).rawBody ?? request.body;
+    const { status, headers, body } = await receiver.receive(
+      incoming.body === undefined ? { ...incoming, body: rawBody as object } : incoming,
+    );
+    lingerAfter(raw, reply.raw);
+    return reply.code(status).headers(headers).send(body);
+  };
+}

@@ -4,7 +4,7 @@
  * @module @buktor/his-webhook/fetch
  */
 
-import type { Receiver } from '../receiver/receiver.ts';
+import { assertReceiver, type Receiver } from '../receiver/receiver.ts';
 
 /**
  * Makes a Web handler of a receiver: `Request` in, `Response` out, as Hono, Next.js, Bun and Deno
@@ -21,6 +21,7 @@ import type { Receiver } from '../receiver/receiver.ts';
  * ```
  */
 export function fetchReceiver(receiver: Receiver): (request: Request) => Promise<Response> {
+  assertReceiver(receiver);
   return async (request) => {
     const { status, headers, body } = await receiver.receive({
       method: request.method,

@@ -53,7 +53,7 @@ export async function dev(args: readonly string[], io: Io): Promise<number> {
   await receiver.ready();
   const server = await listen(receiver, options.port);
   const origin = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-  io.out(welcome(origin, options));
+  io.out(welcome(origin, options, mappings));
 
   await io.untilStopped();
   const closed = new Promise((resolve) => server.close(resolve));
@@ -136,14 +136,17 @@ function listen(receiver: Receiver, port: number): Promise<Server> {
   });
 }
 
-function welcome(origin: string, options: DevOptions): string {
+function welcome(origin: string, options: DevOptions, { clients, tables }: MappingSet): string {
   const url = `${origin}${RECEIVE_PATHS[0] as string}`;
   const { token, secret } = options;
   const { headers, body } = signRequest({ event: SAMPLE_EVENT, token, secret });
   const { 'Buktor-Signature': _, ...unsigned } = headers;
+  const isMapped = clients.has(options.client) || clients.has('*');
+  const note = `Note: the mapping has no client ${options.client} (it has: ${[...clients.keys()].join(', ') || 'none'}); choose one with --client.\n`;
+  const table = tables[0]?.table ?? 'his_events';
   return `Listening on ${origin}
 Client ${options.client}, ${options.mapping ?? "the HIS Webhook document's sample mapping"}, database ${options.db}
-
+${isMapped ? '' : note}
 The document's sample event, signed:
 
 ${curl(url, headers, body as string)}
@@ -152,7 +155,7 @@ The document's own cURL (flat and unsigned, for a sandbox client such as this on
 
 ${curl(url, unsigned, SAMPLE_CURL_BODY)}
 
-The rows: sqlite3 ${quoteShell(options.db)} 'SELECT * FROM appointment'
+The rows: sqlite3 ${quoteShell(options.db)} 'SELECT * FROM ${table}'
 
 `;
 }
@@ -169,8 +172,12 @@ function quoteShell(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-function describe({ status, code, type, eventId, replayed, error }: ReceiveResult): string {
-  const words = [String(status), code, type, eventId, replayed ? '(replayed)' : null];
+function describe(result: ReceiveResult): string {
+  const { status, code, type, eventId, reason, error } = result;
+  const words = [String(status), code, type, eventId];
+  if (result.replayed) words.push('(replayed)');
+  if (result.stale) words.push('(stale: newer values are stored)');
+  if (reason !== null) words.push(`- ${reason.replaceAll('\n', '; ')}`);
   // The store's own message; SQLite's hold no values.
   if (error instanceof Error) words.push(`- ${error.message}`);
   return words.filter((word) => word !== null).join(' ');

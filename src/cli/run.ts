@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { HisWebhookError } from '../errors.ts';
 import { dev, DEV_USAGE } from './dev.ts';
 import { type Io, UsageError } from './io.ts';
@@ -38,6 +39,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const [name = '--help', ...args] = argv;
+  if (name === '--version') {
+    io.out(`${await packageVersion()}\n`);
+    return 0;
+  }
   if (name === '--help' || name === '-h') {
     io.out(USAGE);
     return 0;
@@ -61,6 +66,11 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     } else throw error;
     return 2;
   }
+}
+
+async function packageVersion(): Promise<string> {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(await readFile(file, 'utf8')) as { version: string }).version;
 }
 
 function isParseError(error: unknown): error is Error {

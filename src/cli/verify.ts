@@ -20,6 +20,10 @@ export async function verify(args: readonly string[], io: Io): Promise<number> {
   });
   if (values.signature === undefined) throw new UsageError('--signature is needed.');
   const secret = required(io, 'secret', values.secret, 'HIS_SECRET');
+  if (!/^[0-9a-f]{64}$/i.test(values.signature)) {
+    io.out('The signature is NOT valid: it must be 64 hex digits and nothing else.\n');
+    return 1;
+  }
   const isValid = verifySignature(await readInput(io, positionals[0]), values.signature, secret);
   io.out(isValid ? 'The signature is valid.\n' : 'The signature is NOT valid for this body.\n');
   return isValid ? 0 : 1;

@@ -6,7 +6,7 @@ import {
   resourceOf,
 } from '../events.ts';
 import { type Fault, MappingDocumentError } from '../errors.ts';
-import { canonicalDigest, parseStrictJson } from '../json.ts';
+import { canonicalDigest, parseJson } from '../json.ts';
 import { type MappingDocument, RESERVED_MEMBERS } from './document.ts';
 import { keyText } from './key.ts';
 import { compilePath, escapePointer, type Reader } from './path.ts';
@@ -38,6 +38,8 @@ export interface MappingSet {
   /** Changes whenever the document's content does; every stored event carries it. */
   readonly version: string;
   readonly tables: readonly TableSpec[];
+  /** The event types of the host's own it was compiled for; the receiver takes them from here. */
+  readonly types: readonly string[];
   /** By client id; `*` serves the clients that have no entry. */
   readonly clients: ReadonlyMap<string, ClientMappings>;
 }
@@ -60,11 +62,11 @@ export interface CompileOptions {
  * const mappings = compileMappings(await readFile('his-json-mapping.json', 'utf8'));
  * ```
  *
- * @param document - The document, as text or already parsed.
+ * @param document - The document: its text, its bytes, or already parsed.
  * @throws MappingDocumentError with every fault of the document.
  */
 export function compileMappings(
-  document: string | MappingDocument,
+  document: string | Uint8Array | MappingDocument,
   options: CompileOptions = {},
 ): MappingSet {
   return new Compiler(options.types ?? []).compile(parse(document));
@@ -80,10 +82,12 @@ class Compiler {
   readonly #tables = new TableRegistry((place, message) => {
     this.#fault(place, message);
   });
+  readonly #registered: readonly string[];
   readonly #types: ReadonlySet<string>;
   readonly #wildcards: ReadonlySet<string>;
 
   constructor(registered: readonly string[]) {
+    this.#registered = registered;
     this.#types = new Set([...EVENT_TYPES, ...registered]);
     this.#wildcards = new Set([...this.#types].map((type) => `${resourceOf(type)}.*`));
   }
@@ -100,7 +104,12 @@ class Compiler {
       }
     }
     if (this.#faults.length > 0) throw new MappingDocumentError(this.#faults);
-    return { version: canonicalDigest(document), tables: this.#tables.specs(), clients };
+    return {
+      version: canonicalDigest(document),
+      tables: this.#tables.specs(),
+      types: this.#registered,
+      clients,
+    };
   }
 
   #client(id: string, value: JsonValue, place: string): ClientMappings {
@@ -113,6 +122,7 @@ class Compiler {
     for (const [type, mapping, at] of this.#entries(client['mappings'], `${place}/mappings`)) {
       if (!this.#types.has(type) && !this.#wildcards.has(type)) {
         this.#fault(at, 'is not a supported event type');
+        continue;
       }
       const compiled = mapping === null ? null : this.#mapping(type, mapping, at);
       if (compiled !== undefined) mappings.set(type, compiled);
@@ -259,11 +269,15 @@ class Compiler {
   }
 }
 
-function parse(document: string | MappingDocument): JsonValue {
-  if (typeof document !== 'string') return document as unknown as JsonValue;
-  const parsed = parseStrictJson(new TextEncoder().encode(document));
+function parse(document: string | Uint8Array | MappingDocument): JsonValue {
+  if (typeof document !== 'string' && !(document instanceof Uint8Array)) {
+    return document as unknown as JsonValue;
+  }
+  const parsed = parseJson(document, 'document');
   if (parsed.ok) return parsed.value;
-  throw new MappingDocumentError([{ path: '', message: parsed.reason }]);
+  const isName = typeof document === 'string' && !document.includes('{');
+  const hint = isName ? ' If this is the name of a file, pass what the file holds.' : '';
+  throw new MappingDocumentError([{ path: '', message: parsed.reason + hint }]);
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

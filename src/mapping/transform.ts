@@ -43,7 +43,10 @@ export function transformFields(mapping: CompiledMapping, data: JsonObject): Tra
     }
     const text = keyText(value);
     if (text === undefined) {
-      errors.push({ path: pointer, message: 'must be a string that is not empty, or an integer' });
+      errors.push({
+        path: pointer,
+        message: 'must be a string that is not empty, or an integer below 2^53',
+      });
     } else key[column] = text;
   };
 

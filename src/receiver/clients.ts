@@ -82,6 +82,7 @@ export function bearerTokens(tokens: Readonly<Record<string, Client>>): ClientLo
     compileClient(client);
     clients.set(digest, client);
   }
+  if (clients.size === 0) throw new ConfigurationError('bearerTokens needs at least one token.');
   return (token) => clients.get(sha256(token));
 }
 

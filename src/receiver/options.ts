@@ -1,3 +1,4 @@
+import { checkMembers } from '../configuration.ts';
 import { ConfigurationError } from '../errors.ts';
 import { EVENT_TYPE_PATTERN } from '../events.ts';
 import type { MappingSet } from '../mapping/compile.ts';
@@ -31,11 +32,16 @@ export interface ReceiveResult {
   readonly status: number;
   /** `null` for an event that was processed. */
   readonly code: ResponseCode | null;
+  /** `null` where the bearer token was not known. */
   readonly clientId: string | null;
   readonly eventId: string | null;
   readonly type: string | null;
   /** The event was processed before. */
   readonly replayed: boolean;
+  /** The event was processed now, and every column it carries already had a newer value. */
+  readonly stale: boolean;
+  /** What was answered, with the faults that were found; it repeats nothing out of `data`. */
+  readonly reason: string | null;
   /** Why the answer is 500, where it is; a driver's error may hold values, so mind where it goes. */
   readonly error?: unknown;
 }
@@ -48,7 +54,10 @@ export interface ReceiverOptions {
   readonly mappings: MappingSet | MappingLookup;
   readonly store: EventStore;
   readonly limits?: ReceiverLimits;
-  /** Event types of the host's own, beside the 14 of the document: `resource.operation`. */
+  /**
+   * Event types of the host's own, beside the 14 of the document: `resource.operation`. Those a
+   * mapping set was compiled for are known without it.
+   */
   readonly types?: readonly string[];
   /**
    * How far ahead of this clock an event's timestamp may be, in milliseconds. One further ahead
@@ -63,8 +72,8 @@ export interface ReceiverOptions {
   readonly bodyRetention?: number;
   /** The clock, in milliseconds since 1970. @default Date.now */
   readonly now?: () => number;
-  /** Told of every request that was answered. It must not throw. */
-  readonly onResult?: (result: ReceiveResult) => void;
+  /** Told of every request that was answered; what it throws is ignored. */
+  readonly onResult?: (result: ReceiveResult) => unknown;
 }
 
 /** {@link ReceiverOptions}, checked and with every default filled in. */
@@ -79,14 +88,35 @@ export interface Settings {
   readonly maxClockSkew: number;
   readonly bodyRetention: number;
   readonly now: () => number;
-  readonly onResult: (result: ReceiveResult) => void;
+  readonly onResult: (result: ReceiveResult) => unknown;
 }
+
+const OPTIONS: readonly (keyof ReceiverOptions)[] = [
+  'clients',
+  'mappings',
+  'store',
+  'limits',
+  'types',
+  'maxClockSkew',
+  'bodyRetention',
+  'now',
+  'onResult',
+];
+const LIMITS: readonly (keyof ReceiverLimits)[] = [
+  'bodyBytes',
+  'bodyTimeout',
+  'lookupTimeout',
+  'storeTimeout',
+  'batchSize',
+  'queueSize',
+];
 
 const DAY = 86_400_000;
 const CENTURY = 36_525 * DAY;
 
 /** @throws ConfigurationError for an option that could never work. */
 export function checkOptions(options: ReceiverOptions): Settings {
+  checkMembers('createReceiver', options, OPTIONS);
   const { clients, mappings, store, limits = {}, types = [] } = options;
   if (typeof clients !== 'function') {
     throw new ConfigurationError('clients must be bearerTokens({ … }) or a function of the token.');
@@ -97,7 +127,8 @@ export function checkOptions(options: ReceiverOptions): Settings {
     );
   }
   if (typeof has(store, 'commit') !== 'function')
-    throw new ConfigurationError('store must be a store.');
+    throw new ConfigurationError('store must be a store, such as sqliteStore({ path }).');
+  checkMembers('limits', limits, LIMITS);
   for (const type of types) {
     if (!EVENT_TYPE_PATTERN.test(type)) {
       throw new ConfigurationError(
@@ -118,7 +149,7 @@ export function checkOptions(options: ReceiverOptions): Settings {
       batchSize: whole('limits.batchSize', limits.batchSize, 128, 1),
       queueSize: whole('limits.queueSize', limits.queueSize, 1_000, 1),
     },
-    types,
+    types: [...types, ...(typeof mappings === 'function' ? [] : mappings.types)],
     maxClockSkew: whole('maxClockSkew', options.maxClockSkew, 900_000, 0),
     bodyRetention: whole('bodyRetention', options.bodyRetention, 30 * DAY, 0, CENTURY),
     now: options.now ?? Date.now,

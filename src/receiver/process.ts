@@ -133,12 +133,16 @@ function readEnvelope(
       path: '',
       message: 'the flat form with event_type is for sandbox clients',
     };
+    // In the flat form the type has another name, and it is the sender's that helps.
+    const own = result.errors.map((error) =>
+      form === 'shorthand' && error.path === '/type' ? { ...error, path: '/event_type' } : error,
+    );
     return {
       ...draft,
       refusal: {
         code: 'invalid_envelope',
         message: 'The body is not a valid event.',
-        errors: isFlat && form === 'envelope' ? [hint, ...result.errors] : result.errors,
+        errors: isFlat && form === 'envelope' ? [hint, ...own] : own,
       },
     };
   }
@@ -230,10 +234,15 @@ function judge(
   return { verdict: isDeclined ? 'declined' : verdict, eventId, type: event.type };
 }
 
+/** A refusal as text: its message, and every fault on a line of its own. */
+export function reasonOf({ message, errors = [] }: Refusal): string {
+  const faults = errors.map((fault) => `${fault.path} ${fault.message}`.trim());
+  return [message, ...faults].join('\n');
+}
+
 /** Hands a body to quarantine, where it waits for a mended mapping or a resend. */
 async function refuse(draft: Draft, settings: Settings, refusal: Refusal): Promise<Outcome> {
   const { delivery, form, eventId, event, occurredAt, digest } = draft;
-  const errors = refusal.errors?.map(({ path, message }) => `${path} ${message}`) ?? [];
   const kept = await withDeadline('The store', settings.limits.storeTimeout, () =>
     settings.store.quarantine({
       clientId: delivery.clientId,
@@ -246,7 +255,7 @@ async function refuse(draft: Draft, settings: Settings, refusal: Refusal): Promi
       form,
       mappingVersion: draft.mappingVersion ?? null,
       code: refusal.code,
-      reason: [refusal.message, ...errors].join('\n'),
+      reason: reasonOf(refusal),
     }),
   );
   const type = event?.type ?? null;

@@ -1,3 +1,5 @@
+import { checkMembers } from '../configuration.ts';
+import { ConfigurationError } from '../errors.ts';
 import { matchesSignature } from '../signature.ts';
 import type { MappingSet } from '../mapping/compile.ts';
 import { type BodyResult, readBody, type RequestBody } from './body.ts';
@@ -12,8 +14,8 @@ import {
   type RequestHeaders,
 } from './headers.ts';
 import { checkOptions, type ReceiverOptions, type Settings } from './options.ts';
-import { type Outcome, processDelivery } from './process.ts';
-import { replayEvents, type ReplayOptions, type ReplayReport } from './replay.ts';
+import { type Outcome, processDelivery, reasonOf } from './process.ts';
+import { REPLAY_OPTIONS, replayEvents, type ReplayOptions, type ReplayReport } from './replay.ts';
 import { failure, REFUSALS, type ReceiverResponse, type Refusal, success } from './responses.ts';
 
 /** A request, as an adapter hands it over. */
@@ -69,6 +71,17 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   return new WebhookReceiver(checkOptions(options));
 }
 
+/**
+ * For adapters: refuses what is no receiver when it is mounted, not when an event arrives.
+ *
+ * @throws ConfigurationError
+ */
+export function assertReceiver(receiver: unknown): asserts receiver is Receiver {
+  if (typeof (receiver as Partial<Receiver> | null | undefined)?.receive !== 'function') {
+    throw new ConfigurationError('An adapter needs a receiver: createReceiver({ … }).');
+  }
+}
+
 /** How often bodies past their retention are erased. */
 const PRUNE_INTERVAL = 3_600_000;
 
@@ -107,7 +120,8 @@ class WebhookReceiver implements Receiver {
     return this.#track(this.#receive(request));
   }
 
-  replay(options: ReplayOptions = {}): Promise<ReplayReport> {
+  async replay(options: ReplayOptions = {}): Promise<ReplayReport> {
+    checkMembers('replay', options, REPLAY_OPTIONS);
     return this.#track(
       this.ready().then(() =>
         replayEvents(options, {
@@ -203,9 +217,8 @@ class WebhookReceiver implements Receiver {
     const about = { client, eventId: outcome.eventId, type: outcome.type };
     if (outcome.verdict === 'overloaded') return this.#answer(REFUSALS.overloaded, about);
     if (outcome.verdict !== 'refused') {
-      const replayed = outcome.verdict === 'duplicate';
-      this.#report(200, null, { ...about, replayed });
-      return success(replayed);
+      this.#report(200, null, { ...about, verdict: outcome.verdict });
+      return success(outcome.verdict === 'duplicate');
     }
     return this.#answer(
       outcome.kept === 'over_quota' ? REFUSALS.overloaded : outcome.refusal,
@@ -215,22 +228,25 @@ class WebhookReceiver implements Receiver {
 
   #answer(refusal: Refusal, about: About): ReceiverResponse {
     const response = failure(refusal);
-    this.#report(response.status, refusal.code, about);
+    this.#report(response.status, refusal, about);
     return response;
   }
 
-  #report(status: number, code: Refusal['code'] | null, about: About): void {
-    const { client, eventId = null, type = null, replayed = false, error } = about;
+  #report(status: number, refusal: Refusal | null, about: About): void {
+    const { client, eventId = null, type = null, error } = about;
     try {
-      this.#settings.onResult({
+      const heard = this.#settings.onResult({
         status,
-        code,
+        code: refusal?.code ?? null,
         clientId: client?.id ?? null,
         eventId,
         type,
-        replayed,
+        replayed: about.verdict === 'duplicate',
+        stale: about.verdict === 'stale',
+        reason: refusal === null ? null : reasonOf(refusal),
         ...(error === undefined ? {} : { error }),
       });
+      if (heard instanceof Promise) heard.catch(() => undefined);
     } catch {
       // A listener's fault must not turn a committed event into an error.
     }
@@ -250,7 +266,7 @@ interface About {
   readonly client?: CompiledClient | undefined;
   readonly eventId?: string | null;
   readonly type?: string | null;
-  readonly replayed?: boolean;
+  readonly verdict?: Outcome['verdict'];
   readonly error?: unknown;
 }
 

@@ -11,6 +11,17 @@ export interface ReplayOptions extends Omit<EventFilter, 'state'> {
   readonly force?: boolean;
 }
 
+/** What {@link ReplayOptions} has: a misspelt filter would replay everything. */
+export const REPLAY_OPTIONS: readonly (keyof ReplayOptions)[] = [
+  'clientId',
+  'eventId',
+  'type',
+  'code',
+  'receivedFrom',
+  'receivedBefore',
+  'force',
+];
+
 /** How many events a replay looked at, by what became of them. */
 export interface ReplayReport {
   readonly applied: number;

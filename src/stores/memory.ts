@@ -4,6 +4,7 @@
  * @module @buktor/his-webhook/stores/memory
  */
 
+import { checkMembers } from '../configuration.ts';
 import { SchemaError } from '../errors.ts';
 import type { TableSpec } from '../mapping/tables.ts';
 import { atVersion, mergeChanges, type VersionedValues, wins } from '../merge.ts';
@@ -44,6 +45,7 @@ interface Row extends VersionedValues {
  * ```
  */
 export function memoryStore(options: StoreOptions = {}): MemoryStore {
+  checkMembers('memoryStore', options, ['quarantineQuota']);
   const quota = quarantineQuota(options.quarantineQuota);
   const keys = new Map<string, readonly string[]>();
   const tables = new Map<string, Map<string, Row>>();

@@ -4,6 +4,7 @@
  * @module @buktor/his-webhook/stores/sqlite
  */
 
+import { checkMembers } from '../configuration.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { TableSpec } from '../mapping/tables.ts';
 import { judgeClaim, quarantineKey, quarantineQuota } from './inbox.ts';
@@ -68,6 +69,8 @@ export function sqliteStore(options: SqliteStoreOptions): EventStore {
   return new SqliteStore(options);
 }
 
+const OPTIONS = ['path', 'database', 'schema', 'lockTimeout', 'quarantineQuota'];
+
 class SqliteStore implements EventStore {
   readonly #quota: number;
   readonly #mode: SchemaMode;
@@ -76,6 +79,10 @@ class SqliteStore implements EventStore {
   #isPrepared = false;
 
   constructor(options: SqliteStoreOptions) {
+    checkMembers('sqliteStore', options, OPTIONS);
+    if ('path' in options === 'database' in options) {
+      throw new ConfigurationError('sqliteStore needs a path or a database.');
+    }
     this.#quota = quarantineQuota(options.quarantineQuota);
     this.#mode = options.schema ?? 'auto';
     const lockTimeout = options.lockTimeout ?? 5_000;

@@ -1,9 +1,12 @@
 import { connect } from 'node:net';
 import Fastify from 'fastify';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { expressReceiver } from '../../src/adapters/express.ts';
 import { fastifyReceiver } from '../../src/adapters/fastify.ts';
 import { fetchReceiver } from '../../src/adapters/fetch.ts';
+import { ConfigurationError } from '../../src/errors.ts';
 import type { ReceiverOptions } from '../../src/receiver/options.ts';
+import type { Receiver } from '../../src/receiver/receiver.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
 import { SAMPLE_REQUEST, SAMPLE_ROW, SUCCESS_BODY } from '../support/document.ts';
 import { wire, type WireResponse } from '../support/http.ts';
@@ -209,6 +212,17 @@ describe("a host's own parser", () => {
       body: SAMPLE_REQUEST,
     });
     expect(refused.status).toBe(401);
+  });
+});
+
+describe('a missing receiver', () => {
+  it('is told of when it is mounted', async () => {
+    const missing = undefined as unknown as Receiver;
+    expect(() => expressReceiver(missing)).toThrow(ConfigurationError);
+    expect(() => fetchReceiver(missing)).toThrow(ConfigurationError);
+    await expect(Fastify().register(fastifyReceiver, { receiver: missing })).rejects.toThrow(
+      ConfigurationError,
+    );
   });
 });
 

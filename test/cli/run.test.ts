@@ -62,6 +62,10 @@ describe('his-webhook', () => {
     });
   });
 
+  it('knows its version', async () => {
+    expect((await call(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
   it.each(['dev', 'keygen', 'sign', 'verify', 'send'])('explains %s', async (command) => {
     const { code, out } = await call([command, '--help']);
     expect([code, out.startsWith(`his-webhook ${command}`)]).toEqual([0, true]);
@@ -105,6 +109,15 @@ describe('sign and verify', () => {
     expect([good.code, good.out]).toEqual([0, 'The signature is valid.\n']);
     const bad = await call(['verify', file, '--secret', 'x', '--signature', signature]);
     expect([bad.code, bad.out]).toEqual([1, 'The signature is NOT valid for this body.\n']);
+    const prefixed = await call([
+      'verify',
+      file,
+      '--secret',
+      's',
+      '--signature',
+      `sha256=${signature}`,
+    ]);
+    expect([prefixed.code, prefixed.out]).toEqual([1, expect.stringContaining('64 hex digits')]);
     const none = await call(['verify', file, '--secret', 's']);
     expect([none.code, none.err]).toEqual([2, '--signature is needed.\n']);
   });

@@ -144,7 +144,10 @@ describe.skipIf(noTools)(
       expect(send('{"event_type":')).toMatchObject({ status: 400, body: { code: 'invalid_json' } });
       expect(send(SAMPLE_REQUEST, 'demo-token')).toMatchObject({ status: 401 });
       expect(curl(`${dev.origin}/elsewhere`)).toMatchObject({ status: 404 });
-      await dev.printed(/^422 mapping_not_found appointment\.created evt_123456$/m);
+      await dev.printed(
+        /^422 mapping_not_found appointment\.created evt_123456 - No mapping found/m,
+      );
+      expect(dev.output()).toContain('Note: the mapping has no client 1002 (it has: none)');
     });
   },
 );
@@ -194,7 +197,7 @@ describe('his-webhook dev', () => {
     expect(appointments(dev.db)).toEqual([]);
     expect((await send()).status).toBe(200);
     expect(appointments(dev.db)).toHaveLength(1);
-    await dev.printed(/^500 storage_unavailable - The database is locked/m);
+    await dev.printed(/^500 storage_unavailable .* - The database is locked/m);
   });
 });
 

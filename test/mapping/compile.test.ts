@@ -173,9 +173,18 @@ describe('compileMappings', () => {
     expect(found).toHaveLength(count);
   });
 
+  it('takes bytes, and says so where a name of a file was passed', () => {
+    const { version } = compileMappings(Buffer.from(SAMPLE_MAPPING));
+    expect(version).toBe(compileMappings(SAMPLE_MAPPING).version);
+    expect(() => compileMappings('his-json-mapping.json')).toThrow(
+      'The document is not valid JSON. If this is the name of a file, pass what the file holds.',
+    );
+    expect(faults({ '*': { fields: {} } })).toHaveLength(1);
+  });
+
   it('refuses a key twice in the text', () => {
     expect(faultsOf(() => compileMappings('{"clients":{},"clients":{}}'))).toEqual([
-      { path: '', message: 'An object in the body has the same key twice.' },
+      { path: '', message: 'An object in the document has the same key twice.' },
     ]);
   });
 

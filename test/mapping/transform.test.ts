@@ -124,7 +124,7 @@ describe('transformFields', () => {
         errors: [
           {
             path: '/his_appointment_id',
-            message: 'must be a string that is not empty, or an integer',
+            message: 'must be a string that is not empty, or an integer below 2^53',
           },
         ],
       });

@@ -6,6 +6,7 @@ import { compileMappings, type MappingSet } from '../../src/mapping/compile.ts';
 import type { MappingDocument } from '../../src/mapping/document.ts';
 import { bearerTokens, type Client } from '../../src/receiver/clients.ts';
 import { createReceiver } from '../../src/receiver/receiver.ts';
+import { signRequest } from '../../src/sender/request.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
 import type { EventStore, StoredEvent, Verdict } from '../../src/stores/types.ts';
 import { permutations } from '../support/changes.ts';
@@ -161,6 +162,11 @@ describe("the document's cURL", () => {
     expect(await post(receiver, flat, {}, 'sandbox')).toMatchObject({
       status: 422,
       body: { errors: [{ path: '/his_appointment_id', message: 'is required' }] },
+    });
+    const typo = { event_type: 'appointment.create', his_appointment_id: 'A1' };
+    expect(await post(receiver, typo, {}, 'sandbox')).toMatchObject({
+      status: 400,
+      body: { errors: [{ path: '/event_type', message: 'is not a supported event type' }] },
     });
     const { his_appointment_id: _, ...data } = sample.data;
     expect(await post(receiver, { ...sample, data })).toMatchObject({
@@ -327,7 +333,7 @@ describe('quarantine and replay', () => {
     const moved = { ...sample, type: 'bed.moved', operation: 'moved', data: { his_bed_id: 'B1' } };
     expect((await post(receiver, moved)).status).toBe(200);
     // Another instance, which does not know the type, has the same inbox.
-    const other = fixture({ store, mappings });
+    const other = fixture({ store, mappings: compileMappings({ clients: {} }) });
     expect((await post(other.receiver, moved)).status).toBe(400);
     expect(await entries(store)).toMatchObject([{ state: 'quarantined' }, { state: 'applied' }]);
     expect(await receiver.replay()).toMatchObject({ duplicate: 1 });
@@ -552,7 +558,7 @@ describe('registered types', () => {
     const document: MappingDocument = {
       clients: { '1001': { mappings: { 'bed.moved': { fields: { his_bed_id: 'id' } } } } },
     };
-    const { receiver, store } = fixture({ types, mappings: compileMappings(document, { types }) });
+    const { receiver, store } = fixture({ mappings: compileMappings(document, { types }) });
     const moved = { ...sample, type: 'bed.moved', operation: 'moved', data: { his_bed_id: 'B1' } };
     expect((await post(receiver, moved)).status).toBe(200);
     expect(store.rows('bed')).toMatchObject([{ id: 'B1' }]);
@@ -591,35 +597,53 @@ describe('onResult', () => {
     await post(receiver, SAMPLE_REQUEST);
     await post(receiver, 'x');
     await post(receiver, 'x', { authorization: undefined });
-    const base = { clientId: '1001', eventId: 'evt_123456', type: 'appointment.created' };
+    await post(receiver, event({ event_id: 'e0', timestamp: '2025-01-01T00:00:00Z' }));
+    await post(receiver, event({ event_id: 'e9' }, { his_appointment_id: null }));
+    const none = { clientId: null, eventId: null, type: null, replayed: false, stale: false };
+    const base = {
+      ...none,
+      clientId: '1001',
+      type: 'appointment.created',
+      code: null,
+      reason: null,
+    };
     expect(results).toEqual([
-      { ...base, status: 200, code: null, replayed: false },
-      { ...base, status: 200, code: null, replayed: true },
+      { ...base, status: 200, eventId: 'evt_123456' },
+      { ...base, status: 200, eventId: 'evt_123456', replayed: true },
       {
+        ...none,
+        clientId: '1001',
         status: 400,
         code: 'invalid_json',
-        clientId: '1001',
-        eventId: null,
-        type: null,
-        replayed: false,
+        reason: 'The body is not valid JSON.',
       },
       {
+        ...none,
         status: 401,
         code: 'unauthorized',
-        clientId: null,
-        eventId: null,
-        type: null,
-        replayed: false,
+        reason: 'The bearer token or the signature is missing or wrong.',
+      },
+      { ...base, status: 200, eventId: 'e0', stale: true },
+      {
+        ...base,
+        status: 422,
+        eventId: 'e9',
+        code: 'transform_failed',
+        reason: 'The event has fields that cannot be stored.\n/data/his_appointment_id is required',
       },
     ]);
   });
 
-  it('may throw without harm', async () => {
-    const { receiver } = fixture({
-      onResult: () => {
+  it.each<[string, () => unknown]>([
+    [
+      'throw',
+      () => {
         throw new Error('listener');
       },
-    });
+    ],
+    ['reject', () => Promise.reject(new Error('listener'))],
+  ])('may %s without harm', async (_, onResult) => {
+    const { receiver } = fixture({ onResult });
     expect((await post(receiver, SAMPLE_REQUEST)).status).toBe(200);
   });
 });
@@ -645,6 +669,9 @@ describe('configuration', () => {
     ['a skew below 0', { maxClockSkew: -1 }],
     ['a retention below 0', { bodyRetention: -1 }],
     ['a retention beyond the calendar', { bodyRetention: Number.MAX_SAFE_INTEGER }],
+    ['an option nobody knows', { onresult: () => undefined }],
+    ['a limit nobody knows', { limits: { bodybytes: 1 } }],
+    ['limits that are no object', { limits: null }],
     ['a type without an operation', { types: ['bed'] }],
     ['a type with a capital', { types: ['Bed.moved'] }],
   ])('throws at once for %s', (_, wrong) => {
@@ -666,6 +693,30 @@ describe('configuration', () => {
     ['a client id that is a number', { t: { id: 7 as unknown as string, secrets: 's' } }],
   ])('bearerTokens throws at once for %s', (_, tokens) => {
     expect(() => bearerTokens(tokens)).toThrow(ConfigurationError);
+  });
+
+  it('refuses to be made of nothing', () => {
+    expect(() => bearerTokens({})).toThrow(ConfigurationError);
+    expect(() => createReceiver(undefined as never)).toThrow(ConfigurationError);
+  });
+
+  it('replays nothing for a filter nobody knows', async () => {
+    const { receiver } = fixture();
+    const misspelt = { clientID: '1001', force: true };
+    await expect(receiver.replay(misspelt)).rejects.toThrow('replay has no option clientID');
+  });
+
+  it('finds headers in whatever case they are given', async () => {
+    const { receiver } = fixture();
+    const { method, headers } = signRequest({
+      event: SAMPLE_REQUEST,
+      token: 'token-1001',
+      secret: SECRET,
+    });
+    const body = Buffer.from(SAMPLE_REQUEST);
+    expect((await receiver.receive({ method, headers, body })).status).toBe(200);
+    const disagreeing = { ...headers, 'Client-ID': '1002' };
+    expect((await receiver.receive({ method, headers: disagreeing, body })).status).toBe(403);
   });
 
   it('takes a token by its digest', async () => {

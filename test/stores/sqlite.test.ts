@@ -165,6 +165,15 @@ describe('sqliteStore', () => {
     expect(() => sqliteStore({ path: ':memory:', ...options })).toThrow(ConfigurationError);
   });
 
+  it.each([
+    ['a string', 'x.db'],
+    ['nothing', {}],
+    ['both', { path: 'x.db', database: {} }],
+    ['an option nobody knows', { path: 'x.db', scheme: 'auto' }],
+  ])('refuses %s', (_, options) => {
+    expect(() => sqliteStore(options as never)).toThrow(ConfigurationError);
+  });
+
   it('works in memory, where there is no file to look at', async () => {
     const store = openStore(':memory:');
     await store.prepare([APPOINTMENT]);
@@ -475,6 +484,7 @@ describe('a database that fails', () => {
     writeFileSync(path, 'this is not a database, and long enough to be looked at'.repeat(100));
     const store = openStore(path);
     await expect(store.prepare([APPOINTMENT])).rejects.toThrow(StorageError);
-    await expect(openStore(join(path, 'x', 'y.db')).prepare([])).rejects.toThrow(StorageError);
+    const nowhere = join(path, 'x', 'y.db');
+    await expect(openStore(nowhere).prepare([])).rejects.toThrow(`${nowhere} cannot be opened`);
   });
 });

@@ -134,8 +134,7 @@ export class SqliteConnection {
     }
     const target = this.#target;
     if ('path' in target && this.#identity !== undefined) this.#verifyReturn(target.path);
-    const database =
-      'path' in target ? new (loadSqlite().DatabaseSync)(target.path) : target.database;
+    const database = 'path' in target ? openFile(target.path) : target.database;
     try {
       // The waiting is done in #begin: SQLite's own would block the event loop.
       database.exec('PRAGMA busy_timeout = 0');
@@ -187,6 +186,15 @@ export class SqliteConnection {
     const session = this.#session;
     this.#session = undefined;
     if (session !== undefined && 'path' in this.#target) session.database.close();
+  }
+}
+
+function openFile(path: string): SqliteDatabase {
+  const { DatabaseSync } = loadSqlite();
+  try {
+    return new DatabaseSync(path);
+  } catch (error) {
+    throw new StorageError(`The database ${path} cannot be opened.`, { cause: error });
   }
 }
 
