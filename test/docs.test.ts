@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { EVENT_TYPES } from '../src/events.ts';
 import * as errors from '../src/errors.ts';
 import { ROOT } from './support/process.ts';
 
@@ -48,6 +49,13 @@ describe('docs/errors.md', () => {
     expect([...page.matchAll(/\| `\w+` +\| `(\w+)` +\|/g)].map(([, name]) => name).sort()).toEqual(
       classes.sort(),
     );
+  });
+});
+
+describe('docs/wire.md', () => {
+  it('lists the 14 event types', () => {
+    const listed = [...read('docs/wire.md').matchAll(/`(\w+\.\w+)` +\|/g)].map(([, type]) => type!);
+    expect(listed.sort()).toEqual([...EVENT_TYPES].sort());
   });
 });
 

@@ -22,10 +22,13 @@ const app = express();
 app.all(RECEIVE_PATHS, expressReceiver(receiver)); // reads the body itself: mount it before parsers
 app.use(express.json());
 
-const server = app.listen(Number(PORT), '127.0.0.1', () => {
+const server = app.listen(Number(PORT), '127.0.0.1', (error) => {
+  if (error) throw error;
   console.log('Listening on', server.address());
 });
-process.once('SIGTERM', () => {
-  server.close();
-  void receiver.close();
-});
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    server.close();
+    void receiver.close();
+  });
+}

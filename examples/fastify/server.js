@@ -24,4 +24,4 @@ app.addHook('onClose', () => receiver.close());
 
 await app.listen({ port: Number(PORT), host: '127.0.0.1' });
 console.log('Listening on', app.server.address());
-process.once('SIGTERM', () => void app.close());
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void app.close());

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { SAMPLE_CURL_BODY, SAMPLE_REQUEST, SAMPLE_ROW, SUCCESS_BODY } from '../support/document.ts';
 import {
   missingCommand,
+  ROOT,
   runCommand,
   type Running,
   scratchFolder,
@@ -151,6 +152,39 @@ describe.skipIf(noTools)(
     });
   },
 );
+
+describe('docs/wire.md', () => {
+  const page = readFileSync(join(ROOT, 'docs/wire.md'), 'utf8');
+  const recipe = (language: string, origin: string) =>
+    new RegExp('```' + language + '\\n([^]*?)```')
+      .exec(page)![1]!
+      .replace('https://api.buktor.com', origin);
+  const env = { HIS_TOKEN: 'demo-token', HIS_SECRET: 'your_shared_secret' };
+
+  it.skipIf(noTools)('has a recipe for openssl and curl that works', async () => {
+    const dev = await startDev();
+    writeFileSync(join(dev.folder, 'event.json'), SAMPLE_REQUEST);
+    const script = recipe('sh', dev.origin);
+    const { stdout } = runCommand('bash', ['-c', script], { env, cwd: dev.folder });
+    expect(JSON.parse(stdout)).toEqual(SUCCESS_BODY);
+    await dev.printed(/^200 appointment\.created evt_123456$/m);
+  });
+
+  const noPython = missingCommand('python3');
+  it.skipIf(noPython)('has a recipe for Python that works', async () => {
+    const dev = await startDev();
+    const script = [
+      'import json',
+      'token, secret = "demo-token", "your_shared_secret"',
+      `event = json.loads(${JSON.stringify(SAMPLE_REQUEST)})`,
+      recipe('python', dev.origin),
+    ].join('\n');
+    expect(runCommand('python3', ['-c', script])).toMatchObject({ status: 0, stderr: '' });
+    await dev.printed(/^200 appointment\.created evt_123456$/m);
+    const wrong = script.replace('your_shared_secret', 'another');
+    expect(runCommand('python3', ['-c', wrong]).stderr).toContain('HTTP Error 401');
+  });
+});
 
 describe('his-webhook dev', () => {
   it('keeps its rows over a restart, and through a kill', async () => {
