@@ -1,4 +1,5 @@
 import { ConfigurationError } from './errors.ts';
+import { EVENT_TYPE_PATTERN } from './events.ts';
 
 /**
  * Refuses an option nobody knows: a misspelt one would silently mean its default.
@@ -12,6 +13,21 @@ export function checkMembers(name: string, options: unknown, known: readonly str
   for (const member of Object.keys(options)) {
     if (!known.includes(member)) {
       throw new ConfigurationError(`${name} has no option ${member}; it has ${known.join(', ')}.`);
+    }
+  }
+}
+
+/**
+ * Checks the event types a host registers.
+ *
+ * @throws ConfigurationError for one that is not of the form `resource.operation`.
+ */
+export function checkTypes(types: readonly string[]): void {
+  for (const type of types) {
+    if (!EVENT_TYPE_PATTERN.test(type)) {
+      throw new ConfigurationError(
+        `types: ${JSON.stringify(type)} is not of the form resource.operation.`,
+      );
     }
   }
 }

@@ -78,6 +78,7 @@ export type {
   Inbox,
   QuarantineVerdict,
   RefusedEvent,
+  ReplayedEntry,
   RowChange,
   StoredEvent,
   StoreOptions,

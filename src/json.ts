@@ -155,6 +155,9 @@ function isHeldByDouble(literal: string): boolean {
   if (digits === '') return true;
   const value = Math.abs(Number(literal));
   if (value === 0 || value === Infinity || digits.length > 101) return false;
+  // The zeros at the end of a whole number are digits too: …100 and …128 may be the same double.
+  if (match[2] === undefined && match[3] === undefined)
+    return BigInt(literal) === BigInt(Number(literal));
   const printed = value.toExponential(digits.length - 1);
   return printed.slice(0, printed.indexOf('e')).replace('.', '') === digits;
 }

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Buffer } from 'node:buffer';
 import { ConfigurationError } from './errors.ts';
+import { parseTimestamp } from './timestamp.ts';
 
 /** A shared secret; a string is used as its UTF-8 bytes. */
 export type Secret = string | Uint8Array;
@@ -120,8 +121,15 @@ function compileSecret(entry: Secret | ExpiringSecret): CompiledSecret {
   const { secret, notAfter } = (entry as ExpiringSecret | null | undefined) ?? {};
   assertSecret(secret);
   if (notAfter === undefined) return { key: secret, notAfter: Infinity };
-  const end = new Date(notAfter).getTime();
-  if (Number.isNaN(end)) throw new ConfigurationError("A secret's notAfter is not a date.");
+  const end =
+    typeof notAfter === 'string'
+      ? parseTimestamp(notAfter)?.epochMillis
+      : (notAfter as unknown) instanceof Date
+        ? notAfter.getTime()
+        : undefined;
+  if (end === undefined || Number.isNaN(end)) {
+    throw new ConfigurationError("A secret's notAfter must be a Date, or RFC 3339 with an offset.");
+  }
   return { key: secret, notAfter: end };
 }
 

@@ -146,6 +146,8 @@ describe('parseStrictJson', () => {
     '0.1234567890123456789',
     '1.2345e-322',
     '99999999999999999',
+    '1000000000000000100',
+    '100000000000000000000000',
     `1${'0'.repeat(1000)}`,
     `0.${'1'.repeat(2000)}`,
   ])('refuses the number %s', (text) => {
@@ -155,6 +157,8 @@ describe('parseStrictJson', () => {
   it('holds every number JavaScript prints, and every decimal of 15 digits', () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (number) => {
+        // Beyond 2^53 JavaScript itself prints whole numbers with digits the double does not have.
+        fc.pre(!/^-?\d{16,}$/.test(String(number)));
         expect(parse(JSON.stringify([number])).ok).toBe(true);
         expect(parse(`[${number.toExponential(16)}]`).ok).toBe(true);
       }),

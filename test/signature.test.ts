@@ -170,13 +170,16 @@ describe('verifySignature', () => {
     expect(
       verifySignature(body, old, { secret: 'old', notAfter: new Date(end) }, { now: end - 1 }),
     ).toBe(true);
-    expect(verifySignature(body, old, { secret: 'old', notAfter: '2000-01-01' })).toBe(false);
+    expect(verifySignature(body, old, { secret: 'old', notAfter: '2000-01-01T00:00:00Z' })).toBe(
+      false,
+    );
   });
 
   it('refuses to be configured with no secret, or with a notAfter that is no date', () => {
     expect(() => verifySignature(body, good, [])).toThrow(ConfigurationError);
-    expect(() => verifySignature(body, good, { secret: 's', notAfter: 'soon' })).toThrow(
-      ConfigurationError,
-    );
+    for (const notAfter of ['soon', '2099-01-01', '2099-01-01T00:00:00', new Date(NaN), null, 7]) {
+      const secret = { secret: 's', notAfter: notAfter as Date };
+      expect(() => verifySignature(body, good, secret)).toThrow(ConfigurationError);
+    }
   });
 });

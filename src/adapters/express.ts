@@ -5,7 +5,7 @@
  */
 
 import type { ServerResponse } from 'node:http';
-import { fromNode, lingerAfter, type NodeRequest } from '../receiver/node.ts';
+import { fromNode, headersFor, lingerAfter, type NodeRequest } from '../receiver/node.ts';
 import { assertReceiver, type Receiver } from '../receiver/receiver.ts';
 
 export type { NodeRequest };
@@ -38,13 +38,15 @@ export function expressReceiver(receiver: Receiver): ExpressHandler {
   return (request, response, next) => {
     receiver
       .receive(fromNode(request))
-      .then(({ status, headers, body }) => {
+      .then((answer) => {
         if (response.headersSent) return;
         lingerAfter(request, response);
-        response.statusCode = status;
-        for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-        response.setHeader('content-length', Buffer.byteLength(body));
-        response.end(body);
+        response.statusCode = answer.status;
+        for (const [name, value] of Object.entries(headersFor(request, answer))) {
+          response.setHeader(name, value);
+        }
+        response.setHeader('content-length', Buffer.byteLength(answer.body));
+        response.end(answer.body);
       })
       .catch((error: unknown) => next?.(error));
   };

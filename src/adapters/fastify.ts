@@ -6,7 +6,13 @@
 
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { RECEIVE_PATHS } from '../events.ts';
-import { fromNode, lingerAfter, type NodeRequest } from '../receiver/node.ts';
+import {
+  fromNode,
+  headersFor,
+  keptBytes,
+  lingerAfter,
+  type NodeRequest,
+} from '../receiver/node.ts';
 import { assertReceiver, type Receiver } from '../receiver/receiver.ts';
 
 /** Options of {@link fastifyReceiver}. */
@@ -70,11 +76,13 @@ function answerWith(receiver: Receiver) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const raw = request.raw as NodeRequest;
     const incoming = fromNode(raw);
-    const rawBody: unknown = (request as { rawBody?: unknown }).rawBody ?? request.body;
-    const { status, headers, body } = await receiver.receive(
-      incoming.body === undefined ? { ...incoming, body: rawBody as object } : incoming,
+    const { rawBody } = request as { rawBody?: unknown };
+    const response = await receiver.receive(
+      incoming.body === undefined
+        ? { ...incoming, body: keptBytes(rawBody, request.body) }
+        : incoming,
     );
     lingerAfter(raw, reply.raw);
-    return reply.code(status).headers(headers).send(body);
+    return reply.code(response.status).headers(headersFor(raw, response)).send(response.body);
   };
 }

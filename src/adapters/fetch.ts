@@ -33,8 +33,8 @@ export function fetchReceiver(receiver: Receiver): (request: Request) => Promise
 }
 
 function bodyOf(request: Request): AsyncIterable<Uint8Array> | Uint8Array | undefined {
-  if (request.bodyUsed) return undefined;
   const stream = request.body;
+  if (request.bodyUsed || stream?.locked === true) return undefined;
   return stream === null ? new Uint8Array() : chunksOf(stream);
 }
 

@@ -8,6 +8,7 @@ import {
 import { type Fault, MappingDocumentError } from '../errors.ts';
 import { canonicalDigest, parseJson } from '../json.ts';
 import { type MappingDocument, RESERVED_MEMBERS } from './document.ts';
+import { checkTypes } from '../configuration.ts';
 import { keyText } from './key.ts';
 import { compilePath, escapePointer, type Reader } from './path.ts';
 import { columnFault, type Columns, tableFault, TableRegistry, type TableSpec } from './tables.ts';
@@ -87,6 +88,7 @@ class Compiler {
   readonly #wildcards: ReadonlySet<string>;
 
   constructor(registered: readonly string[]) {
+    checkTypes(registered);
     this.#registered = registered;
     this.#types = new Set([...EVENT_TYPES, ...registered]);
     this.#wildcards = new Set([...this.#types].map((type) => `${resourceOf(type)}.*`));
@@ -150,7 +152,16 @@ class Compiler {
     for (const [column, , at] of constants) this.#column(columns, column, at);
 
     const key = this.#key(mapping['key'], resource, fields, columns, place);
+    for (const field of fields) {
+      if (key?.includes(field.to) === true && field.default !== undefined) {
+        this.#fault(field.place, 'a key has no default: it would be the key of many rows');
+      }
+    }
+    if (key?.every((column) => constants.some(([constant]) => constant === column)) === true) {
+      this.#fault(`${place}/key`, 'a key of constants only is the key of one row');
+    }
     for (const [column, constant, at] of constants) {
+      if (!isJson(constant)) this.#fault(at, 'must be a JSON value');
       if (key?.includes(column) === true && keyText(constant) === undefined) {
         this.#fault(at, 'a key is a string that is not empty, or an integer');
       }
@@ -190,6 +201,9 @@ class Compiler {
     const rule = this.#object(value, place, ['to', 'default', 'required'], RESERVED_MEMBERS.field);
     if (rule === undefined) return [];
     const { to, default: fallback, required = false } = rule;
+    if (fallback !== undefined && !isJson(fallback)) {
+      this.#fault(`${place}/default`, 'must be a JSON value');
+    }
     if (typeof required !== 'boolean') this.#fault(`${place}/required`, 'must be true or false');
     if (typeof to !== 'string') {
       this.#fault(`${place}/to`, 'must name the column');
@@ -282,6 +296,16 @@ function parse(document: string | Uint8Array | MappingDocument): JsonValue {
 
 function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A document that was parsed by something else than a JSON parser may hold anything. */
+function isJson(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value !== 'object') return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
+  return isPlain && Object.values(value).every(isJson);
 }
 
 function isString(value: unknown): value is string {

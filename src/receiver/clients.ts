@@ -17,8 +17,10 @@ export interface Client {
   readonly signature?: 'required' | 'optional';
 }
 
-/** Finds the client of a bearer token; `undefined` where there is none. */
-export type ClientLookup = (token: string) => Promise<Client | undefined> | Client | undefined;
+/** Finds the client of a bearer token; `undefined` or `null` where there is none. */
+export type ClientLookup = (
+  token: string,
+) => Promise<Client | null | undefined> | Client | null | undefined;
 
 /** A client whose configuration was checked. */
 export interface CompiledClient {
@@ -27,7 +29,8 @@ export interface CompiledClient {
   readonly isSandbox: boolean;
 }
 
-const compiled = new WeakMap<Client, CompiledClient>();
+/** By the client's object, for look-ups that return the same one; with what it was made of. */
+const compiled = new WeakMap<Client, { readonly made: Client; readonly client: CompiledClient }>();
 
 /**
  * Checks a client, once.
@@ -35,23 +38,29 @@ const compiled = new WeakMap<Client, CompiledClient>();
  * @throws ConfigurationError if its id, its secrets or its policy could never work.
  */
 export function compileClient(client: Client): CompiledClient {
-  let result = compiled.get(client);
-  if (result === undefined) {
-    if (typeof client.id !== 'string' || !IDENTIFIER_PATTERN.test(client.id)) {
-      throw new ConfigurationError('A client id must be 1 to 255 visible ASCII characters.');
-    }
-    const policy: unknown = client.signature ?? 'required';
-    if (policy !== 'required' && policy !== 'optional') {
-      throw new ConfigurationError("A client's signature policy is 'required' or 'optional'.");
-    }
-    result = {
-      id: client.id,
-      secrets: compileSecrets(client.secrets),
-      isSandbox: policy === 'optional',
-    };
-    compiled.set(client, result);
+  const known = compiled.get(client);
+  if (known !== undefined && isAsMade(client, known.made)) return known.client;
+  if (typeof client.id !== 'string' || !IDENTIFIER_PATTERN.test(client.id)) {
+    throw new ConfigurationError('A client id must be 1 to 255 visible ASCII characters.');
   }
+  const policy: unknown = client.signature ?? 'required';
+  if (policy !== 'required' && policy !== 'optional') {
+    throw new ConfigurationError("A client's signature policy is 'required' or 'optional'.");
+  }
+  const result = {
+    id: client.id,
+    secrets: compileSecrets(client.secrets),
+    isSandbox: policy === 'optional',
+  };
+  compiled.set(client, { made: { ...client }, client: result });
   return result;
+}
+
+/** Whether a host has put another secret into an object it goes on returning. */
+function isAsMade(client: Client, made: Client): boolean {
+  return (
+    client.secrets === made.secrets && client.id === made.id && client.signature === made.signature
+  );
 }
 
 /**

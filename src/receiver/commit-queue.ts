@@ -115,8 +115,11 @@ export class CommitQueue {
         this.#store.commit(changes, { signal }),
         givenUp(signal),
       ]);
-      if (verdicts.length !== batch.length) {
-        throw new StorageError('The store gave another number of verdicts than it had changes.');
+      if (
+        verdicts.length !== batch.length ||
+        (verdicts as readonly unknown[]).includes(undefined)
+      ) {
+        throw new StorageError('The store did not give a verdict for each change.');
       }
       batch.forEach(({ settle }, index) => {
         settle(verdicts[index] as Verdict);

@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { ReceiverRequest } from './receiver.ts';
+import type { ReceiverResponse } from './responses.ts';
 
 /** A Node request, with what a body parser of the host may have left on it. */
 export type NodeRequest = IncomingMessage & {
@@ -30,7 +31,7 @@ export function fromNode(request: NodeRequest): ReceiverRequest {
  */
 export function lingerAfter(request: IncomingMessage, response: ServerResponse): void {
   if (request.complete) return;
-  response.once('finish', () => {
+  const linger = (): void => {
     if (request.complete) return;
     const timer = setTimeout(() => request.destroy(), LINGER);
     timer.unref();
@@ -38,7 +39,20 @@ export function lingerAfter(request: IncomingMessage, response: ServerResponse):
       clearTimeout(timer);
     });
     request.resume();
-  });
+  };
+  // Over HTTP/2 an answer does not finish before the rest of the request is read.
+  if (request.httpVersionMajor >= 2) linger();
+  else response.once('finish', linger);
+}
+
+/** The headers of an answer, without what HTTP/2 has no place for. */
+export function headersFor(
+  request: IncomingMessage,
+  { headers: { connection, ...headers } }: ReceiverResponse,
+): Record<string, string> {
+  return connection === undefined || request.httpVersionMajor >= 2
+    ? headers
+    : { ...headers, connection };
 }
 
 function headersOf(
@@ -49,11 +63,27 @@ function headersOf(
 }
 
 function bodyOf(request: NodeRequest): ReceiverRequest['body'] {
-  if (!request.readableDidRead && !request.readableEnded) return streamOf(request);
-  // Someone has read the stream. A Buffer that was kept has the exact bytes; anything else has not.
-  if (request.rawBody instanceof Uint8Array) return request.rawBody;
-  return request.body instanceof Uint8Array ? request.body : undefined;
+  if (!isTaken(request)) return streamOf(request);
+  return keptBytes(request.rawBody, request.body);
 }
+
+/**
+ * The exact bytes that a parser of the host has kept: a Buffer, or `rawBody` as text, which has the
+ * signature of the bytes only if it stands for them.
+ */
+export function keptBytes(rawBody: unknown, body: unknown): Uint8Array | undefined {
+  if (rawBody instanceof Uint8Array) return rawBody;
+  if (typeof rawBody === 'string') return new TextEncoder().encode(rawBody);
+  return body instanceof Uint8Array ? body : undefined;
+}
+
+/** Whether someone else reads the body, or has. */
+function isTaken(request: NodeRequest): boolean {
+  return request.readableDidRead || request.readableEnded || request.readableFlowing === true;
+}
+
+/** What no stream of bytes gives; the receiver answers body_already_parsed to it. */
+const NO_BYTES = { done: false, value: undefined as unknown as Uint8Array } as const;
 
 /**
  * The request's chunks. Node's own iterator destroys the request, and with it the socket, when it
@@ -62,6 +92,8 @@ function bodyOf(request: NodeRequest): ReceiverRequest['body'] {
 function streamOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]() {
+      // Between the request's arrival and now the client was looked up, and the host was at work.
+      if (isTaken(request)) return { next: () => Promise.resolve(NO_BYTES) };
       const chunks: Uint8Array[] = [];
       let end: 'open' | 'ended' | 'aborted' = 'open';
       let wake: (() => void) | undefined;

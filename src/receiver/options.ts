@@ -1,6 +1,5 @@
-import { checkMembers } from '../configuration.ts';
+import { checkMembers, checkTypes } from '../configuration.ts';
 import { ConfigurationError } from '../errors.ts';
-import { EVENT_TYPE_PATTERN } from '../events.ts';
 import type { MappingSet } from '../mapping/compile.ts';
 import type { EventStore } from '../stores/types.ts';
 import type { ClientLookup } from './clients.ts';
@@ -9,7 +8,7 @@ import type { ResponseCode } from './responses.ts';
 /** Finds the mappings of a client; `undefined` where it has none. */
 export type MappingLookup = (
   clientId: string,
-) => Promise<MappingSet | undefined> | MappingSet | undefined;
+) => Promise<MappingSet | null | undefined> | MappingSet | null | undefined;
 
 /** Bounds of one request; times in milliseconds. */
 export interface ReceiverLimits {
@@ -129,13 +128,7 @@ export function checkOptions(options: ReceiverOptions): Settings {
   if (typeof has(store, 'commit') !== 'function')
     throw new ConfigurationError('store must be a store, such as sqliteStore({ path }).');
   checkMembers('limits', limits, LIMITS);
-  for (const type of types) {
-    if (!EVENT_TYPE_PATTERN.test(type)) {
-      throw new ConfigurationError(
-        `types: ${JSON.stringify(type)} is not of the form resource.operation.`,
-      );
-    }
-  }
+  checkTypes(types);
   return {
     clients,
     mappingsFor: typeof mappings === 'function' ? mappings : () => mappings,

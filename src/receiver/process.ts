@@ -1,13 +1,20 @@
 import { eventIdOf, expandShorthand, isShorthand, validateEnvelope } from '../envelope.ts';
 import type { Envelope, JsonValue } from '../events.ts';
-import type { Fault } from '../errors.ts';
+import { type Fault, StorageError } from '../errors.ts';
 import { operationOf } from '../events.ts';
 import { contentDigest, parseStrictJson } from '../json.ts';
 import type { CompiledMapping, MappingSet } from '../mapping/compile.ts';
 import { resolveMapping } from '../mapping/resolve.ts';
 import { transformFields } from '../mapping/transform.ts';
 import { DELETED_AT, versionOf } from '../merge.ts';
-import type { BodyForm, Change, QuarantineVerdict, RowChange, Verdict } from '../stores/types.ts';
+import type {
+  BodyForm,
+  Change,
+  QuarantineVerdict,
+  ReplayedEntry,
+  RowChange,
+  Verdict,
+} from '../stores/types.ts';
 import { parseTimestamp, type Timestamp } from '../timestamp.ts';
 import { withDeadline } from './deadline.ts';
 import type { Settings } from './options.ts';
@@ -23,8 +30,8 @@ export interface Delivery {
   readonly allowShorthand: boolean;
   /** Apply again what was applied before. */
   readonly force?: boolean;
-  /** Where the delivery comes out of quarantine: its key there. */
-  readonly quarantineKey?: string;
+  /** What this is a replay of. */
+  readonly replayOf?: ReplayedEntry;
 }
 
 /** What became of a delivery. */
@@ -87,7 +94,7 @@ export async function processDelivery(
     settings.mappingsFor(clientId),
   );
   const mapping = mappings && resolveMapping(mappings, clientId, event.type);
-  if (mappings === undefined || mapping === undefined) {
+  if (mappings === undefined || mappings === null || mapping === undefined) {
     return refuse(draft, settings, {
       code: 'mapping_not_found',
       message: `No mapping found for event_type '${event.type}' and Client-ID ${clientId}.`,
@@ -188,7 +195,7 @@ function toChange(
   row: RowChange | null,
   { bodyRetention }: Settings,
 ): Change {
-  const { quarantineKey, force } = delivery;
+  const { replayOf, force } = delivery;
   return {
     clientId: delivery.clientId,
     eventId: event.event_id,
@@ -201,11 +208,12 @@ function toChange(
     mappingVersion,
     row,
     ...(force === true ? { force } : {}),
-    ...(quarantineKey === undefined || quarantineKey === event.event_id
-      ? {}
-      : { supersedes: quarantineKey }),
+    ...(replayOf === undefined ? {} : { replayOf }),
   };
 }
+
+/** A store of the host's own may have a fault; what it says must not become a 200 by accident. */
+const PROCESSED: ReadonlySet<unknown> = new Set<Verdict>(['applied', 'stale', 'duplicate']);
 
 function judge(
   verdict: Verdict,
@@ -215,7 +223,7 @@ function judge(
 ): Outcome | Promise<Outcome> {
   const { eventId, event } = draft;
   if (verdict === 'conflict') return refuse(draft, settings, REFUSALS.conflict);
-  if (typeof verdict === 'object') {
+  if (isRejection(verdict)) {
     const { rejected, column } = verdict;
     const field = mapping?.fields.find(({ to }) => to === column);
     const root = draft.form === 'shorthand' ? '' : '/data';
@@ -230,8 +238,15 @@ function judge(
           }),
     });
   }
+  if (!PROCESSED.has(verdict)) throw new StorageError('The store gave a verdict nobody knows.');
   const isDeclined = verdict === 'applied' && mapping === null;
   return { verdict: isDeclined ? 'declined' : verdict, eventId, type: event.type };
+}
+
+function isRejection(verdict: Verdict): verdict is Exclude<Verdict, string> {
+  return (
+    typeof verdict === 'object' && typeof (verdict as typeof verdict | null)?.rejected === 'string'
+  );
 }
 
 /** A refusal as text: its message, and every fault on a line of its own. */
@@ -256,10 +271,12 @@ async function refuse(draft: Draft, settings: Settings, refusal: Refusal): Promi
       mappingVersion: draft.mappingVersion ?? null,
       code: refusal.code,
       reason: reasonOf(refusal),
+      ...(delivery.replayOf === undefined ? {} : { replayOf: delivery.replayOf }),
     }),
   );
   const type = event?.type ?? null;
-  return kept === 'duplicate'
+  // An event that was applied stays so; but a replay by force is to hear that it could not be again.
+  return kept === 'duplicate' && delivery.force !== true
     ? { verdict: 'duplicate', eventId, type }
     : { verdict: 'refused', refusal, kept, eventId, type };
 }

@@ -102,7 +102,12 @@ class WebhookReceiver implements Receiver {
     }, PRUNE_INTERVAL);
     this.#pruning.unref();
     // Begun early; whoever awaits ready(), or sends an event, hears of its failure.
-    this.ready().catch(() => undefined);
+    this.ready().then(
+      () => {
+        this.#prune();
+      },
+      () => undefined,
+    );
   }
 
   ready(): Promise<void> {
@@ -189,7 +194,7 @@ class WebhookReceiver implements Receiver {
     const client = await withDeadline('The client look-up', limits.lookupTimeout, () =>
       clients(token),
     );
-    return client && compileClient(client);
+    return client ? compileClient(client) : undefined;
   }
 
   readonly #prepare = (mappings: MappingSet): Promise<void> => {
@@ -209,8 +214,11 @@ class WebhookReceiver implements Receiver {
 
   #prune(): void {
     const { store, bodyRetention, now } = this.#settings;
+    const bodiesBefore = new Date(now() - bodyRetention);
     // A failure is not lost: the next round erases what this one left.
-    store.prune({ bodiesBefore: new Date(now() - bodyRetention) }).catch(() => undefined);
+    Promise.resolve()
+      .then(() => store.prune({ bodiesBefore }))
+      .catch(() => undefined);
   }
 
   #answerOutcome(outcome: Outcome, client: CompiledClient): ReceiverResponse {

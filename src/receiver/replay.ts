@@ -62,7 +62,7 @@ async function replayOne(
       allowShorthand: entry.form === 'shorthand',
       // Out of quarantine an event is news: whichever commits first wins.
       force: force && !isQuarantined,
-      ...(isQuarantined ? { quarantineKey: entry.eventId } : {}),
+      replayOf: { key: entry.eventId, attempts: entry.attempts },
     },
     processing,
   );

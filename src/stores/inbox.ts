@@ -6,6 +6,7 @@ import type { Change, EventState, RefusedEvent } from './types.ts';
 export interface Entry {
   readonly state: EventState;
   readonly digest: string | null;
+  readonly attempts: number;
 }
 
 /** How many refused events a client may have by default. */

@@ -87,13 +87,22 @@ export function memoryStore(options: StoreOptions = {}): MemoryStore {
     );
   }
 
+  /** Whether what is being replayed was replaced or settled since it was read. */
+  function isOutdated({ clientId, replayOf }: Change | RefusedEvent): boolean {
+    if (replayOf === undefined) return false;
+    return inbox.get(identity(clientId, replayOf.key))?.attempts !== replayOf.attempts;
+  }
+
   function commitOne(change: Change): Verdict {
-    const { clientId, eventId, row, force, supersedes, ...event } = change;
+    const { clientId, eventId, row, force, replayOf, ...event } = change;
+    if (isOutdated(change)) return 'duplicate';
     const id = identity(clientId, eventId);
     const entry = inbox.get(id);
     const claim = judgeClaim(entry, change);
     if (claim === 'conflict') return 'conflict';
-    if (supersedes !== undefined) forget(identity(clientId, supersedes));
+    if (replayOf !== undefined && replayOf.key !== eventId) {
+      forget(identity(clientId, replayOf.key));
+    }
     if (claim === 'duplicate') return 'duplicate';
     const applied = row === null || apply(clientId, row);
     record({
@@ -130,7 +139,10 @@ export function memoryStore(options: StoreOptions = {}): MemoryStore {
       });
     },
 
-    quarantine(event: RefusedEvent) {
+    quarantine({ replayOf, ...event }: RefusedEvent) {
+      if (replayOf !== undefined && isOutdated({ ...event, replayOf })) {
+        return Promise.resolve('duplicate');
+      }
       const byId =
         event.eventId === null ? undefined : inbox.get(identity(event.clientId, event.eventId));
       const place = quarantineKey(byId, event);

@@ -11,6 +11,7 @@ import { judgeClaim, quarantineKey, quarantineQuota } from './inbox.ts';
 import { type Session, SqliteConnection, type SqliteTarget } from './sqlite/connection.ts';
 import {
   isRefusal,
+  refusalReason,
   type SqliteDatabase,
   type SqliteStatement,
   type SqlValue,
@@ -71,6 +72,13 @@ export function sqliteStore(options: SqliteStoreOptions): EventStore {
 
 const OPTIONS = ['path', 'database', 'schema', 'lockTimeout', 'quarantineQuota'];
 
+/** The options as a caller without types may give them. */
+interface Loose {
+  readonly path: unknown;
+  readonly database: Partial<SqliteDatabase>;
+  readonly schema: unknown;
+}
+
 class SqliteStore implements EventStore {
   readonly #quota: number;
   readonly #mode: SchemaMode;
@@ -80,11 +88,17 @@ class SqliteStore implements EventStore {
 
   constructor(options: SqliteStoreOptions) {
     checkMembers('sqliteStore', options, OPTIONS);
-    if ('path' in options === 'database' in options) {
-      throw new ConfigurationError('sqliteStore needs a path or a database.');
+    const { path, database, schema = 'auto' }: Partial<Loose> = options;
+    const isPath = typeof path === 'string' && database === undefined;
+    const isDatabase = path === undefined && typeof database?.prepare === 'function';
+    if (!isPath && !isDatabase) {
+      throw new ConfigurationError('sqliteStore needs the path of a file or an open database.');
+    }
+    if (schema !== 'auto' && schema !== 'managed') {
+      throw new ConfigurationError("schema must be 'auto' or 'managed'.");
     }
     this.#quota = quarantineQuota(options.quarantineQuota);
-    this.#mode = options.schema ?? 'auto';
+    this.#mode = schema;
     const lockTimeout = options.lockTimeout ?? 5_000;
     if (!(lockTimeout >= 0)) throw new ConfigurationError('lockTimeout must be 0 or more.');
     this.#connection = new SqliteConnection(options, lockTimeout, (session) => {
@@ -117,7 +131,7 @@ class SqliteStore implements EventStore {
         options.signal,
       );
     } catch (error) {
-      if (!isRefusal(cause(error))) throw error;
+      if (!isRefusal(error) && !isRefusal(cause(error))) throw error;
     }
     // One row was refused and the batch rolled back: find it, and commit its neighbours.
     return this.#connection.transaction(
@@ -129,6 +143,7 @@ class SqliteStore implements EventStore {
   quarantine(event: RefusedEvent): Promise<QuarantineVerdict> {
     return this.#connection.transaction((session) => {
       const { clientId, eventId } = event;
+      if (isOutdated(session, event)) return 'duplicate';
       const entry = eventId === null ? undefined : findEntry(session, clientId, eventId);
       const place = quarantineKey(entry, event);
       if (place === 'duplicate') return 'duplicate';
@@ -176,14 +191,21 @@ class SqliteStore implements EventStore {
 }
 
 function commitOne(session: Session, change: Change): Verdict {
-  const { clientId, eventId, row, supersedes } = change;
+  const { clientId, eventId, row, replayOf } = change;
+  if (isOutdated(session, change)) return 'duplicate';
   const claim = judgeClaim(findEntry(session, clientId, eventId), change);
   if (claim === 'conflict') return 'conflict';
-  if (supersedes !== undefined) release(session, clientId, supersedes);
+  if (replayOf !== undefined && replayOf.key !== eventId) release(session, clientId, replayOf.key);
   if (claim === 'duplicate') return 'duplicate';
   const state = row === null ? 'declined' : 'applied';
   record(session, { ...change, state, code: null, reason: null });
   return row === null || applyRow(session, clientId, row) ? 'applied' : 'stale';
+}
+
+/** Whether what is being replayed was replaced or settled since it was read. */
+function isOutdated(session: Session, { clientId, replayOf }: Change | RefusedEvent): boolean {
+  if (replayOf === undefined) return false;
+  return findEntry(session, clientId, replayOf.key)?.attempts !== replayOf.attempts;
 }
 
 /** Commits a change so that its refusal leaves the rest of the batch alone. */
@@ -199,7 +221,7 @@ function commitGuarded(session: Session, change: Change): Verdict {
     session.exec('RELEASE change');
     const columns = Object.keys({ ...change.row?.key, ...change.row?.values });
     const column = columns.find((name) => new RegExp(`\\b${name}\\b`).test(error.message));
-    return { rejected: error.message, ...(column === undefined ? {} : { column }) };
+    return { rejected: refusalReason(error), ...(column === undefined ? {} : { column }) };
   }
 }
 

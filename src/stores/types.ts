@@ -49,8 +49,20 @@ export interface Change {
    * @default false
    */
   readonly force?: boolean;
-  /** The key of a quarantine entry that this commit settles, where it differs from `eventId`. */
-  readonly supersedes?: string;
+  /** What this is a replay of. */
+  readonly replayOf?: ReplayedEntry;
+}
+
+/**
+ * The entry of the inbox a replay began with. Where it has changed since, a newer delivery came
+ * first: nothing is written, and the verdict is `duplicate`. Once the replay is committed, a
+ * quarantine entry under another key than the event's own is dropped.
+ */
+export interface ReplayedEntry {
+  /** Its {@link StoredEvent.eventId}. */
+  readonly key: string;
+  /** Its {@link StoredEvent.attempts}, which every change of it counts. */
+  readonly attempts: number;
 }
 
 /**
@@ -86,6 +98,8 @@ export interface RefusedEvent {
   readonly code: string;
   /** What was wrong, without any value out of `data`. */
   readonly reason: string;
+  /** What this is a replay of. */
+  readonly replayOf?: ReplayedEntry;
 }
 
 /** What became of a refused event. */

@@ -1,16 +1,19 @@
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { type AddressInfo, connect } from 'node:net';
 import Fastify from 'fastify';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { expressReceiver } from '../../src/adapters/express.ts';
 import { fastifyReceiver } from '../../src/adapters/fastify.ts';
 import { fetchReceiver } from '../../src/adapters/fetch.ts';
 import { ConfigurationError } from '../../src/errors.ts';
+import type { ClientLookup } from '../../src/receiver/clients.ts';
 import type { ReceiverOptions } from '../../src/receiver/options.ts';
 import type { Receiver } from '../../src/receiver/receiver.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
 import { SAMPLE_REQUEST, SAMPLE_ROW, SUCCESS_BODY } from '../support/document.ts';
 import { wire, type WireResponse } from '../support/http.ts';
-import { type Fixture, fixture, signedHeaders } from '../support/receiver.ts';
+import { CLIENTS, type Fixture, fixture, signedHeaders } from '../support/receiver.ts';
 import { type Before, EXPRESS, FASTIFY, FETCH, HOSTS, type HostKind, NODE_HOSTS } from './hosts.ts';
 import { LIMITS, VECTORS } from './vectors.ts';
 
@@ -49,7 +52,7 @@ function essence({ status, headers, body }: WireResponse) {
 
 describe.each(HOSTS)('$name', (host) => {
   it.each(VECTORS)('$name: $status', async ({ path = '/his/receive', request, ...expected }) => {
-    const { origin, receiver } = await start(host);
+    const { origin, receiver, store } = await start(host);
     const answer = await wire({ url: origin + path, ...request });
     expect({
       status: answer.status,
@@ -66,6 +69,7 @@ describe.each(HOSTS)('$name', (host) => {
       ...expected.headers,
     });
     if (answer.status === 200) expect(JSON.parse(answer.body)).toEqual(SUCCESS_BODY);
+    if (expected.table !== undefined) expect(store.rows(expected.table)).toHaveLength(1);
     await receiver.close();
   });
 
@@ -223,6 +227,105 @@ describe('a missing receiver', () => {
     await expect(Fastify().register(fastifyReceiver, { receiver: missing })).rejects.toThrow(
       ConfigurationError,
     );
+  });
+});
+
+describe('a body that someone else reads', () => {
+  it.each([0, 20])('beside the receiver, is told of at once: look-up of %d ms', async (delay) => {
+    const clients: ClientLookup = async (token) => {
+      if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
+      return CLIENTS(token);
+    };
+    const { receiver } = fixture({ clients });
+    const handle = expressReceiver(receiver);
+    const server = createServer((request, response) => {
+      request.on('data', () => undefined);
+      handle(request, response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cleanUps.push(
+      () =>
+        new Promise((closed) =>
+          server.close(() => {
+            closed();
+          }),
+        ),
+    );
+    const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/his/receive`;
+    const answer = await wire({
+      url,
+      headers: signedHeaders(SAMPLE_REQUEST),
+      body: SAMPLE_REQUEST,
+    });
+    expect(answer.status).toBe(500);
+    expect(answer.body).toContain('body_already_parsed');
+  });
+
+  it('in fetch, though it has read nothing yet, is told of', async () => {
+    const { receiver } = fixture();
+    const init = { method: 'POST', headers: signedHeaders(SAMPLE_REQUEST), body: SAMPLE_REQUEST };
+    const request = new Request('http://x/his/receive', init);
+    request.body!.getReader();
+    const answer = await fetchReceiver(receiver)(request);
+    expect([answer.status, await answer.text()]).toEqual([
+      500,
+      expect.stringContaining('body_already_parsed'),
+    ]);
+  });
+
+  it('may be kept as text by a plugin of Fastify', async () => {
+    const { receiver } = fixture();
+    const app = Fastify();
+    app.addHook('preParsing', async (request, _, payload) => {
+      let text = '';
+      for await (const chunk of payload) text += String(chunk);
+      (request as { rawBody?: string }).rawBody = text;
+      return undefined;
+    });
+    await app.register(fastifyReceiver, { receiver });
+    const request = { method: 'POST', url: '/his/receive', payload: SAMPLE_REQUEST } as const;
+    const headers = signedHeaders(SAMPLE_REQUEST);
+    expect((await app.inject({ ...request, headers })).statusCode).toBe(200);
+    const wrong = { ...headers, 'buktor-signature': 'f'.repeat(64) };
+    expect((await app.inject({ ...request, headers: wrong })).statusCode).toBe(401);
+    await app.close();
+  });
+});
+
+describe('HTTP/2', () => {
+  it('has its streams closed after a body nobody wanted', async () => {
+    const { receiver } = fixture({ limits: LIMITS });
+    const app = Fastify({ http2: true });
+    await app.register(fastifyReceiver, { receiver });
+    const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+    const open = new Set<unknown>();
+    app.server.on('stream', (stream) => {
+      open.add(stream);
+      stream.once('close', () => open.delete(stream));
+    });
+    const client = connectHttp2(origin);
+    cleanUps.push(async () => {
+      client.destroy();
+      await app.close();
+    });
+    const send = (body: string) =>
+      new Promise<number>((resolve, reject) => {
+        const headers = {
+          ...signedHeaders(SAMPLE_REQUEST),
+          ':method': 'POST',
+          ':path': '/his/receive',
+        };
+        const stream = client.request(headers);
+        stream.once('response', (answer) => {
+          resolve(answer[':status']!);
+          stream.resume();
+        });
+        stream.once('error', reject);
+        stream.end(body);
+      });
+    expect(await send('x'.repeat(500_000))).toBe(413);
+    expect(await send(SAMPLE_REQUEST)).toBe(200);
+    await vi.waitUntil(() => open.size === 0, { timeout: 10_000 });
   });
 });
 

@@ -9,6 +9,8 @@ export interface Vector {
   readonly request: Omit<WireRequest, 'url'>;
   readonly status: number;
   readonly code?: string;
+  /** The table that has one row afterwards. */
+  readonly table?: string;
   /** Headers of the answer that matter beside its type. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -63,6 +65,7 @@ export const VECTORS: readonly Vector[] = [
       name: `${type} with its operation`,
       request: json({ ...sample, event_id: type, type, operation, data }),
       status: 200,
+      table: type.split('.')[0]!,
     };
   }),
   {

@@ -343,7 +343,7 @@ export const eventStoreCases: readonly ConformanceCase[] = [
     },
   },
   {
-    name: 'keys a refused body without an id by its digest, and drops it when a commit supersedes it',
+    name: 'keys a refused body without an id by its digest, and drops it when its replay is committed',
     async run(open) {
       const { store } = await opened(open);
       const change = changeOf({ id: 'e1', values: { status: 'x' } });
@@ -354,8 +354,14 @@ export const eventStoreCases: readonly ConformanceCase[] = [
       const [entry, ...others] = await found(store, { clientId: '1001' });
       assert.deepEqual([entry!.attempts, others.length], [2, 0]);
 
-      const settling = { id: 'e1', values: { status: 'x' }, supersedes: entry!.eventId };
-      assert.deepEqual(await commit(store, settling), ['applied']);
+      const settling = (attempts: number) => ({
+        id: 'e1',
+        values: { status: 'x' },
+        replayOf: { key: entry!.eventId, attempts },
+      });
+      assert.deepEqual(await commit(store, settling(1)), ['duplicate']);
+      assert.equal((await found(store, { clientId: '1001' })).length, 1);
+      assert.deepEqual(await commit(store, settling(2)), ['applied']);
       assert.deepEqual(
         (await found(store)).map(({ clientId, eventId }) => [clientId, eventId]),
         [
@@ -364,8 +370,30 @@ export const eventStoreCases: readonly ConformanceCase[] = [
         ],
       );
       await store.quarantine(nameless);
-      assert.deepEqual(await commit(store, settling), ['duplicate']);
+      assert.deepEqual(await commit(store, settling(1)), ['duplicate']);
       assert.equal((await found(store, { clientId: '1001' })).length, 1);
+    },
+  },
+  {
+    name: 'lets a replay yield to what was delivered since it began',
+    async run(open) {
+      const { store, rows } = await opened(open);
+      const first = changeOf({ id: 'e1', values: { status: 'first' } });
+      const second = changeOf({ id: 'e1', values: { status: 'second' } });
+      await store.quarantine(refusalOf(first, { body: Buffer.from('first') }));
+      const replayOf = { key: 'e1', attempts: (await only(store, 'e1')).attempts };
+      await store.quarantine(refusalOf(second, { body: Buffer.from('second') }));
+
+      assert.deepEqual(await store.commit([{ ...first, replayOf }], {}), ['duplicate']);
+      assert.equal(await store.quarantine(refusalOf(first, { replayOf })), 'duplicate');
+      const kept = await only(store, 'e1');
+      assert.deepEqual([Buffer.from(kept.body!).toString(), kept.state], ['second', 'quarantined']);
+      assert.deepEqual(await rows('appointment'), []);
+
+      const current = { key: 'e1', attempts: kept.attempts };
+      assert.equal(await store.quarantine(refusalOf(second, { replayOf: current })), 'quarantined');
+      const next = { key: 'e1', attempts: kept.attempts + 1 };
+      assert.deepEqual(await store.commit([{ ...second, replayOf: next }], {}), ['applied']);
     },
   },
   {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Fault, MappingDocumentError } from '../../src/errors.ts';
+import { ConfigurationError, type Fault, MappingDocumentError } from '../../src/errors.ts';
 import { compileMappings, type MappingSet } from '../../src/mapping/compile.ts';
 import { resolveMapping } from '../../src/mapping/resolve.ts';
 import type { MappingDocument } from '../../src/mapping/document.ts';
@@ -118,6 +118,36 @@ describe('compileMappings', () => {
       '/constants/site',
       /a key is a string/,
     ],
+    [
+      'a key of constants only',
+      { key: ['site'], constants: { site: 'x' }, fields: FIELDS },
+      '/key',
+      /the key of one row/,
+    ],
+    [
+      'a key with a default',
+      { fields: { his_appointment_id: { to: 'id', default: 'NONE' } } },
+      '/fields/his_appointment_id',
+      /a key has no default/,
+    ],
+    [
+      'a constant from an unset variable',
+      { constants: { site: undefined }, fields: FIELDS },
+      '/constants/site',
+      /JSON value/,
+    ],
+    [
+      'a constant that is a Date',
+      { constants: { at: new Date(0) }, fields: FIELDS },
+      '/constants/at',
+      /JSON value/,
+    ],
+    [
+      'a default that is no number JSON has',
+      { fields: { ...FIELDS, x: { to: 'x', default: [NaN] } } },
+      '/fields/x/default',
+      /JSON value/,
+    ],
     ['a table that is no name', { table: 'a-b', fields: FIELDS }, '/table', /table name/],
     ['a table that is a number', { table: 7, fields: FIELDS }, '/table', /table name/],
     ['a reserved table', { table: 'his_events', fields: FIELDS }, '/table', /reserved/],
@@ -213,6 +243,10 @@ describe('compileMappings', () => {
         'appointment.updated': { key: ['status', 'id'], fields: { ...FIELDS, x: 'x' } },
       }).tables,
     ).toEqual([{ table: 'appointment', key: ['id', 'status'], columns: ['x'] }]);
+  });
+
+  it('refuses a type that is no type', () => {
+    expect(() => compileMappings({ clients: {} }, { types: ['foo'] })).toThrow(ConfigurationError);
   });
 
   it('knows the types the host registers', () => {

@@ -13,8 +13,8 @@ function mappingOf(mapping: EventMappingDocument): CompiledMapping {
 }
 
 const read = (source: string, data: JsonObject) => {
-  const mapping = mappingOf({ constants: { key: 'k' }, key: ['key'], fields: { [source]: 'x' } });
-  const result = transformFields(mapping, data);
+  const mapping = mappingOf({ key: ['key'], fields: { key: 'key', [source]: 'x' } });
+  const result = transformFields(mapping, { ...data, key: 'k' });
   return result.ok ? result.values['x'] : result.errors;
 };
 

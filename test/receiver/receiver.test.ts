@@ -9,6 +9,7 @@ import { createReceiver } from '../../src/receiver/receiver.ts';
 import { signRequest } from '../../src/sender/request.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
 import type { EventStore, StoredEvent, Verdict } from '../../src/stores/types.ts';
+import { listCorpus, missingCorpus, readCorpus } from '../support/corpora.ts';
 import { permutations } from '../support/changes.ts';
 import { SAMPLE_CURL_BODY, SAMPLE_REQUEST, SAMPLE_ROW, SUCCESS_BODY } from '../support/document.ts';
 import { CLIENTS, fixture, NOW, post, SECRET, signedHeaders } from '../support/receiver.ts';
@@ -106,6 +107,20 @@ describe("the document's event", () => {
       rows.add(JSON.stringify(Object.entries(row!).sort()));
     }
     expect(rows.size).toBe(1);
+  });
+});
+
+const noSuite = missingCorpus('json-test-suite');
+describe.skipIf(noSuite)(`JSONTestSuite${noSuite ? ` (${noSuite})` : ''}`, () => {
+  it('all 188 n_ files are answered 400, and kept', async () => {
+    const { receiver } = fixture();
+    const folder = 'json-test-suite/test_parsing';
+    const files = listCorpus(folder).filter((file) => file.startsWith('n_'));
+    expect(files).toHaveLength(188);
+    for (const file of files) {
+      const answer = await post(receiver, readCorpus(`${folder}/${file}`));
+      expect([answer.status, answer.body.code], file).toEqual([400, 'invalid_json']);
+    }
   });
 });
 
@@ -340,6 +355,39 @@ describe('quarantine and replay', () => {
     expect(await entries(store)).toMatchObject([{ eventId: 'evt_123456', state: 'applied' }]);
   });
 
+  it('yields to a resend that comes while it runs', async () => {
+    let mappings = none;
+    let atLookUp: (() => Promise<void>) | undefined;
+    const { receiver, store } = fixture({
+      mappings: async () => {
+        await atLookUp?.();
+        return mappings;
+      },
+    });
+    const first = event({}, { his_status: 'first' });
+    const second = event({}, { his_status: 'second' });
+    expect((await post(receiver, first, {}, 'token-1002')).status).toBe(422);
+    atLookUp = async () => {
+      atLookUp = undefined;
+      expect((await post(receiver, second, {}, 'token-1002')).status).toBe(422);
+      mappings = mapped;
+    };
+    expect(await receiver.replay()).toMatchObject({ applied: 0, duplicate: 1 });
+    const [kept] = await entries(store);
+    expect(Buffer.from(kept!.body!).toString()).toContain('second');
+    expect(await receiver.replay()).toMatchObject({ applied: 1 });
+    expect(store.rows('appointment')).toMatchObject([{ s: 'second' }]);
+  });
+
+  it('reports what could not be applied again by force', async () => {
+    let mappings = mapped;
+    const { receiver, store } = fixture({ mappings: () => mappings });
+    await post(receiver, SAMPLE_REQUEST, {}, 'token-1002');
+    mappings = none;
+    expect(await receiver.replay({ force: true })).toMatchObject({ refused: 1, duplicate: 0 });
+    expect(await entries(store)).toMatchObject([{ state: 'applied' }]);
+  });
+
   it('takes an event out of the future once its time has come', async () => {
     let now = NOW;
     const { receiver } = fixture({ now: () => now });
@@ -429,6 +477,15 @@ describe('a store that fails', () => {
       { status: 500, clientId: '1001', error: expect.any(Error) as Error },
     ]);
   });
+
+  it.each([[['failed']], [[undefined]], [[null]], [[{}]], [[]]])(
+    'answers 500, never 200, to verdicts such as %j',
+    async (verdicts) => {
+      const commit = () => Promise.resolve(verdicts as unknown as Verdict[]);
+      const { receiver } = fixture({ store: failing({ commit }) });
+      expect((await post(receiver, SAMPLE_REQUEST)).status).toBe(500);
+    },
+  );
 
   it('answers 500 when quarantine fails', async () => {
     const { receiver } = fixture({ store: failing({ quarantine: broken }) });
@@ -535,6 +592,25 @@ describe('look-ups', () => {
     });
     expect((await post(good.receiver, SAMPLE_REQUEST)).status).toBe(200);
     expect((await post(good.receiver, SAMPLE_REQUEST, {}, 'token-1002')).status).toBe(401);
+  });
+
+  it('may find null, as databases do', async () => {
+    const reads = vi.fn();
+    const { receiver } = fixture({ clients: () => Promise.resolve(null) });
+    const body = { [Symbol.asyncIterator]: () => ({ next: reads }) };
+    const headers = signedHeaders(SAMPLE_REQUEST);
+    expect((await receiver.receive({ method: 'POST', headers, body })).status).toBe(401);
+    expect(reads).not.toHaveBeenCalled();
+    const unmapped = fixture({ mappings: () => null });
+    expect((await post(unmapped.receiver, SAMPLE_REQUEST)).status).toBe(422);
+  });
+
+  it('may put another secret into the same client', async () => {
+    const changing = { id: '1001', secrets: SECRET };
+    const { receiver } = fixture({ clients: () => changing });
+    expect((await post(receiver, SAMPLE_REQUEST)).status).toBe(200);
+    changing.secrets = 'another secret';
+    expect((await post(receiver, SAMPLE_REQUEST)).status).toBe(401);
   });
 
   it('that fail, or find a client that could never work, are 500', async () => {

@@ -29,6 +29,8 @@ async function receiverOn(
   });
   onTestFinished(() => receiver.close());
   await receiver.ready();
+  // What the receiver does by itself at its start is done before what the test does.
+  await receiver.replay();
   return receiver;
 }
 

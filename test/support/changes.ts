@@ -2,7 +2,7 @@ import type { JsonObject } from '../../src/events.ts';
 import { contentDigest } from '../../src/json.ts';
 import type { TableSpec } from '../../src/mapping/tables.ts';
 import { DELETED_AT, versionOf } from '../../src/merge.ts';
-import type { Change, RefusedEvent } from '../../src/stores/types.ts';
+import type { Change, RefusedEvent, ReplayedEntry } from '../../src/stores/types.ts';
 import { parseTimestamp } from '../../src/timestamp.ts';
 
 /** The table the changes below write to. */
@@ -22,13 +22,13 @@ export interface ChangeSpec {
   readonly values?: JsonObject;
   readonly content?: JsonObject;
   readonly force?: boolean;
-  readonly supersedes?: string;
+  readonly replayOf?: ReplayedEntry;
 }
 
 /** The change an event makes, as the receiver builds it. */
 export function changeOf(spec: ChangeSpec): Change {
   const { id, client = '1001', operation = 'updated', at = '2025-01-08T12:00:00Z' } = spec;
-  const { key = 'A1', values = {}, force, supersedes } = spec;
+  const { key = 'A1', values = {}, force, replayOf } = spec;
   const occurredAt = parseTimestamp(at)!.utc;
   const type = `appointment.${operation}`;
   const tombstone =
@@ -54,7 +54,7 @@ export function changeOf(spec: ChangeSpec): Change {
       version: versionOf(occurredAt, operation, id),
     },
     ...(force === undefined ? {} : { force }),
-    ...(supersedes === undefined ? {} : { supersedes }),
+    ...(replayOf === undefined ? {} : { replayOf }),
   };
 }
 

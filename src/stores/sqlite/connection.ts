@@ -1,6 +1,14 @@
 import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { StorageError } from '../../errors.ts';
-import { isBusy, loadSqlite, type SqliteDatabase, type SqliteStatement } from './driver.ts';
+import {
+  isBusy,
+  isFull,
+  isRefusal,
+  loadSqlite,
+  type SqliteDatabase,
+  type SqliteStatement,
+} from './driver.ts';
 
 /** Keeps the statements of one open database. */
 export class Session {
@@ -34,14 +42,21 @@ export type SqliteTarget = { readonly path: string } | { readonly database: Sqli
 interface FileIdentity {
   readonly dev: bigint;
   readonly ino: bigint;
+  readonly size: bigint;
+}
+
+/** The database and its write-ahead log: what was committed is in either. */
+interface Files {
+  readonly main: FileIdentity;
+  readonly log: FileIdentity | undefined;
 }
 
 /**
  * The connection to one database.
  *
  * It is **closed** at first and opens when it is needed. While it is **open**, the file's identity
- * is looked at around every transaction, because SQLite goes on committing into a file that was
- * removed or replaced. Where it changed, the connection is **lost**: the transaction in work fails,
+ * (and its log's) is looked at around every transaction, because SQLite goes on committing into
+ * files that were removed or replaced. Where it changed, the connection is **lost**: the transaction in work fails,
  * and the next one opens the file that is there then. A file that has vanished is waited for, never
  * made anew: an empty database in its place would hide that the rows are gone.
  *
@@ -53,7 +68,7 @@ export class SqliteConnection {
   readonly #lockTimeout: number;
   readonly #onOpen: (session: Session) => void;
   #session: Session | undefined;
-  #identity: FileIdentity | undefined;
+  #files: Files | undefined;
   /** A log that holds commits of a database that is no longer at the path. */
   #orphanedLog: FileIdentity | undefined;
   #closed = false;
@@ -65,7 +80,9 @@ export class SqliteConnection {
    */
   constructor(target: SqliteTarget, lockTimeout: number, onOpen: (session: Session) => void) {
     if ('path' in target) loadSqlite();
-    this.#target = target;
+    // A later change of the working directory is not to move the database.
+    const isFile = 'path' in target && target.path !== '' && target.path !== ':memory:';
+    this.#target = isFile ? { path: resolve(target.path) } : target;
     this.#lockTimeout = lockTimeout;
     this.#onOpen = onOpen;
   }
@@ -88,52 +105,53 @@ export class SqliteConnection {
     work: (session: Session) => T,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    try {
-      const session = await this.#begin(signal);
-      let result: T;
-      try {
-        result = work(session);
-        session.exec('COMMIT');
-      } catch (error) {
-        rollback(session);
-        throw error;
-      }
-      this.#verifyFile();
-      return result;
-    } catch (error) {
-      if (error instanceof Error && 'errcode' in error) {
-        throw new StorageError('SQLite failed.', { cause: error });
-      }
-      throw error;
-    }
-  }
-
-  async #begin(signal: AbortSignal | undefined): Promise<Session> {
     const deadline = Date.now() + this.#lockTimeout;
     for (let attempt = 1; ; attempt++) {
       if (signal?.aborted === true) throw new StorageError('The deadline passed.');
       try {
-        const session = this.#open();
-        session.exec('BEGIN IMMEDIATE');
-        return session;
+        return this.#attempt(work);
       } catch (error) {
-        if (!isBusy(error)) throw error;
+        if (!isBusy(error)) throw this.#failure(error);
         if (Date.now() >= deadline) {
           throw new StorageError('The database is locked by another writer.', { cause: error });
         }
-        await new Promise((resolve) => setTimeout(resolve, Math.min(attempt * 2, 25)));
+        await new Promise((wake) => setTimeout(wake, Math.min(attempt * 2, 25)));
       }
     }
+  }
+
+  /** From BEGIN to COMMIT without a pause, so that nobody else's statement comes between. */
+  #attempt<T>(work: (session: Session) => T): T {
+    const session = this.#open();
+    session.exec('BEGIN IMMEDIATE');
+    let result: T;
+    try {
+      result = work(session);
+      session.exec('COMMIT');
+    } catch (error) {
+      rollback(session);
+      throw error;
+    }
+    this.#verifyFiles();
+    return result;
+  }
+
+  #failure(error: unknown): unknown {
+    if (!(error instanceof Error && 'errcode' in error)) return error;
+    // Whatever else is wrong with the database, a file that was copied over it for instance, opening
+    // it again is how it is found mended.
+    if (!isRefusal(error) && !isFull(error)) this.#drop();
+    return new StorageError('SQLite failed.', { cause: error });
   }
 
   #open(): Session {
     if (this.#closed) throw new StorageError('The store is closed.');
     if (this.#session !== undefined) {
-      this.#verifyFile();
+      this.#verifyFiles();
       return this.#session;
     }
     const target = this.#target;
-    if ('path' in target && this.#identity !== undefined) this.#verifyReturn(target.path);
+    if ('path' in target && this.#files !== undefined) this.#verifyReturn(target.path);
     const database = 'path' in target ? openFile(target.path) : target.database;
     try {
       // The waiting is done in #begin: SQLite's own would block the event loop.
@@ -143,7 +161,7 @@ export class SqliteConnection {
       const session = new Session(database);
       this.#onOpen(session);
       this.#session = session;
-      this.#identity = 'path' in target ? identify(target.path) : undefined;
+      this.#files = 'path' in target ? filesOf(target.path) : undefined;
       return session;
     } catch (error) {
       if ('path' in target) database.close();
@@ -151,10 +169,16 @@ export class SqliteConnection {
     }
   }
 
-  #verifyFile(): void {
-    if (!('path' in this.#target) || this.#identity === undefined) return;
-    const found = identify(this.#target.path);
-    if (isSame(found, this.#identity)) return;
+  #verifyFiles(): void {
+    if (!('path' in this.#target) || this.#files === undefined) return;
+    const { main, log } = this.#files;
+    const found = filesOf(this.#target.path);
+    const isThere = found !== undefined && isSame(found.main, main) && found.main.size > 0n;
+    if (isThere && (log === undefined || isSame(found.log, log))) {
+      // The log is made by the first transaction.
+      if (log === undefined) this.#files = found;
+      return;
+    }
     this.#orphanedLog = this.#emptyLog() ? undefined : identify(`${this.#target.path}-wal`);
     this.#drop();
     throw new StorageError('The database file was removed or replaced while it was open.');
@@ -208,6 +232,11 @@ function rollback(session: Session): void {
 
 function isSame(a: FileIdentity | undefined, b: FileIdentity): boolean {
   return a?.ino === b.ino && a.dev === b.dev;
+}
+
+function filesOf(path: string): Files | undefined {
+  const main = identify(path);
+  return main && { main, log: identify(`${path}-wal`) };
 }
 
 function identify(path: string): FileIdentity | undefined {

@@ -6,7 +6,7 @@ import type { SqlValue } from './driver.ts';
 /** What the inbox has under an id. */
 export function findEntry(session: Session, clientId: string, eventId: string): Entry | undefined {
   return session
-    .prepare(`SELECT state, digest FROM his_events WHERE client_id = ? AND event_id = ?`)
+    .prepare(`SELECT state, digest, attempts FROM his_events WHERE client_id = ? AND event_id = ?`)
     .get(clientId, eventId) as Entry | undefined;
 }
 
@@ -27,7 +27,7 @@ export function release(session: Session, clientId: string, eventId: string): vo
 }
 
 /** Columns of his_events but `attempts`, which counts by itself. */
-const INBOX_COLUMNS = [
+export const INBOX_COLUMNS = [
   'client_id',
   'event_id',
   'type',

@@ -2,7 +2,7 @@ import type { JsonValue } from '../../events.ts';
 import { type Version, wins } from '../../merge.ts';
 import type { RowChange } from '../types.ts';
 import type { Session } from './connection.ts';
-import { quote, type SqlValue } from './driver.ts';
+import { quote, RowRefused, type SqlValue } from './driver.ts';
 
 /** Writes the columns that win; `false` where none does. */
 export function applyRow(session: Session, clientId: string, row: RowChange): boolean {
@@ -10,14 +10,12 @@ export function applyRow(session: Session, clientId: string, row: RowChange): bo
   const table = quote(row.table);
   const keyColumns = Object.keys(key);
   const keyValues = [clientId, ...Object.values(key)];
-  const sameRow = `client_id = ? AND ${keyColumns.map((name) => `${quote(name)} = ?`).join(' AND ')}`;
+  const sameRow = `client_id = ? AND ${keyColumns.map((name) => `${quote(name)} = ? COLLATE BINARY`).join(' AND ')}`;
 
   const stored = session
     .prepare(`SELECT his_versions FROM ${table} WHERE ${sameRow}`)
     .get(...keyValues) as { his_versions: string | null } | undefined;
-  const versions = new Map(
-    Object.entries(JSON.parse(stored?.his_versions ?? '{}') as Record<string, Version>),
-  );
+  const versions = readVersions(stored?.his_versions);
   const winners = Object.keys(values).filter((column) => wins(version, versions.get(column)));
   for (const column of winners) versions.set(column, version);
   const written = [
@@ -26,20 +24,32 @@ export function applyRow(session: Session, clientId: string, row: RowChange): bo
   ];
   const columns = [...winners, 'his_versions'].map(quote);
 
+  // OR ABORT, because a constraint of the host's may say ON CONFLICT IGNORE or REPLACE.
   if (stored === undefined) {
     const all = ['client_id', ...keyColumns.map(quote), ...columns];
-    session
-      .prepare(`INSERT INTO ${table} (${all.join(', ')}) VALUES (${all.map(() => '?').join(', ')})`)
-      .run(...keyValues, ...written);
+    const places = all.map(() => '?').join(', ');
+    const insert = `INSERT OR ABORT INTO ${table} (${all.join(', ')}) VALUES (${places})`;
+    assertWritten(session.prepare(insert).run(...keyValues, ...written));
     return true;
   }
   if (winners.length === 0) return false;
-  session
-    .prepare(
-      `UPDATE ${table} SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE ${sameRow}`,
-    )
-    .run(...written, ...keyValues);
+  const settings = columns.map((column) => `${column} = ?`).join(', ');
+  const update = `UPDATE OR ABORT ${table} SET ${settings} WHERE ${sameRow}`;
+  assertWritten(session.prepare(update).run(...written, ...keyValues));
   return true;
+}
+
+/** A trigger can drop a row without an error; that must not count as stored. */
+function assertWritten({ changes }: { readonly changes: number | bigint }): void {
+  if (Number(changes) !== 1) throw new RowRefused('a trigger dropped it');
+}
+
+function readVersions(text: string | null | undefined): Map<string, Version> {
+  try {
+    return new Map(Object.entries(JSON.parse(text ?? '{}') as Record<string, Version>));
+  } catch {
+    throw new RowRefused('its his_versions is not JSON');
+  }
 }
 
 function toSql(value: JsonValue): SqlValue {

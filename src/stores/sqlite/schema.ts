@@ -3,6 +3,7 @@ import type { TableSpec } from '../../mapping/tables.ts';
 import { DELETED_AT } from '../../merge.ts';
 import type { Session } from './connection.ts';
 import { quote } from './driver.ts';
+import { INBOX_COLUMNS } from './inbox.ts';
 
 /** `auto` creates missing tables and adds missing nullable columns; `managed` only checks. */
 export type SchemaMode = 'auto' | 'managed';
@@ -40,7 +41,8 @@ export function prepareSchema(
   const sql: string[] = [];
   const missing: string[] = [];
   const faults: string[] = [];
-  if (!hasTable(session, 'his_events')) {
+  if (hasTable(session, 'his_events')) checkInbox(session, faults);
+  else {
     missing.push('table his_events is missing');
     sql.push(INBOX_TABLE, QUARANTINE_INDEX);
   }
@@ -60,6 +62,17 @@ export function prepareSchema(
   for (const statement of sql) session.exec(statement);
 }
 
+function checkInbox(session: Session, faults: string[]): void {
+  const infos = columnsOf(session, 'his_events');
+  const names = new Set(infos.map(({ name }) => name));
+  for (const name of [...INBOX_COLUMNS, 'attempts']) {
+    if (!names.has(name)) faults.push(`his_events.${name} is missing`);
+  }
+  if (!hasUniqueKey(session, 'his_events', new Set(['client_id', 'event_id']))) {
+    faults.push('his_events has no UNIQUE (client_id, event_id) that compares bytewise');
+  }
+}
+
 interface Findings {
   /** Statements that add what is missing. */
   readonly sql: string[];
@@ -75,6 +88,7 @@ interface ColumnInfo {
   readonly dflt_value: string | null;
   /** 2 and 3: generated. */
   readonly hidden: number;
+  readonly pk: number;
 }
 
 function createTable({ table, key, columns }: TableSpec): string {
@@ -92,9 +106,7 @@ function createTable({ table, key, columns }: TableSpec): string {
 
 function checkTable(session: Session, spec: TableSpec, { sql, missing, faults }: Findings): void {
   const { table } = spec;
-  const infos = session.database
-    .prepare(`PRAGMA table_xinfo(${quote(table)})`)
-    .all() as unknown as ColumnInfo[];
+  const infos = columnsOf(session, table);
   const columns = new Map(infos.map((info) => [info.name.toLowerCase(), info]));
   const identity = ['client_id', ...spec.key];
 
@@ -111,11 +123,19 @@ function checkTable(session: Session, spec: TableSpec, { sql, missing, faults }:
       const type = name.startsWith('his_') ? ' TEXT' : '';
       missing.push(`column ${table}.${name} is missing`);
       sql.push(`ALTER TABLE ${quote(table)} ADD COLUMN ${quote(name)}${type}`);
+    } else if (column.name !== name) {
+      // The versions in his_versions go by this name.
+      faults.push(`${table}.${name} is spelled ${column.name} in the table`);
     } else if (column.hidden > 1)
       faults.push(`${table}.${name} is generated and cannot be written`);
   }
   const known = new Set(identity.map((name) => name.toLowerCase()));
-  for (const { name, notnull, dflt_value: fallback } of infos) {
+  // SQLite itself fills an INTEGER PRIMARY KEY and what is generated.
+  const isRowId = ({ pk, type }: ColumnInfo): boolean =>
+    pk > 0 && /^integer$/i.test(type) && infos.filter((info) => info.pk > 0).length === 1;
+  for (const info of infos) {
+    const { name, notnull, dflt_value: fallback, hidden } = info;
+    if (hidden > 1 || isRowId(info)) continue;
     if (notnull === 1 && fallback === null && !known.has(name.toLowerCase())) {
       faults.push(`${table}.${name} is NOT NULL without a default, which a patch may leave out`);
     }
@@ -126,6 +146,12 @@ function checkTable(session: Session, spec: TableSpec, { sql, missing, faults }:
   if (!hasUniqueKey(session, table, known)) {
     faults.push(`${table} has no UNIQUE (${identity.join(', ')}) that compares bytewise`);
   }
+}
+
+function columnsOf(session: Session, table: string): readonly ColumnInfo[] {
+  return session.database
+    .prepare(`PRAGMA table_xinfo(${quote(table)})`)
+    .all() as unknown as ColumnInfo[];
 }
 
 function hasUniqueKey(session: Session, table: string, key: ReadonlySet<string>): boolean {
