@@ -56,7 +56,8 @@ export type { Reader } from './mapping/path.ts';
 export type { TableSpec } from './mapping/tables.ts';
 export { resolveMapping } from './mapping/resolve.ts';
 export { transformFields, type TransformResult } from './mapping/transform.ts';
-export { createReceiver, type Receiver, type ReceiverRequest } from './receiver/receiver.ts';
+export { createReceiver } from './receiver/receiver.ts';
+export type { Receiver, ReceiverRequest } from './receiver/types.ts';
 export type {
   MappingLookup,
   ReceiverLimits,

@@ -6,7 +6,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { fromNode, headersFor, lingerAfter, type NodeRequest } from '../receiver/node.ts';
-import { assertReceiver, type Receiver } from '../receiver/receiver.ts';
+import { assertReceiver, type Receiver } from '../receiver/types.ts';
 
 export type { NodeRequest };
 

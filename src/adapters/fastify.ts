@@ -13,7 +13,7 @@ import {
   lingerAfter,
   type NodeRequest,
 } from '../receiver/node.ts';
-import { assertReceiver, type Receiver } from '../receiver/receiver.ts';
+import { assertReceiver, type Receiver } from '../receiver/types.ts';
 
 /** Options of {@link fastifyReceiver}. */
 export interface FastifyReceiverOptions {

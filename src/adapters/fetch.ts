@@ -4,7 +4,7 @@
  * @module @buktor/his-webhook/fetch
  */
 
-import { assertReceiver, type Receiver } from '../receiver/receiver.ts';
+import { assertReceiver, type Receiver } from '../receiver/types.ts';
 
 /**
  * Makes a Web handler of a receiver: `Request` in, `Response` out, as Hono, Next.js, Bun and Deno

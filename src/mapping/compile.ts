@@ -9,7 +9,7 @@ import { type Fault, MappingDocumentError } from '../errors.ts';
 import { canonicalDigest, parseJson } from '../json.ts';
 import { type MappingDocument, RESERVED_MEMBERS } from './document.ts';
 import { checkTypes } from '../configuration.ts';
-import { keyText } from './key.ts';
+import { isJson, isObject, keyText } from './values.ts';
 import { compilePath, escapePointer, type Reader } from './path.ts';
 import { columnFault, type Columns, tableFault, TableRegistry, type TableSpec } from './tables.ts';
 
@@ -292,20 +292,6 @@ function parse(document: string | Uint8Array | MappingDocument): JsonValue {
   const isName = typeof document === 'string' && !document.includes('{');
   const hint = isName ? ' If this is the name of a file, pass what the file holds.' : '';
   throw new MappingDocumentError([{ path: '', message: parsed.reason + hint }]);
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A document that was parsed by something else than a JSON parser may hold anything. */
-function isJson(value: unknown): boolean {
-  if (typeof value === 'number') return Number.isFinite(value);
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
-  if (typeof value !== 'object') return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
-  return isPlain && Object.values(value).every(isJson);
 }
 
 function isString(value: unknown): value is string {

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../events.ts';
 import type { Fault } from '../errors.ts';
-import { keyText } from './key.ts';
+import { keyText } from './values.ts';
 import type { CompiledField, CompiledMapping } from './compile.ts';
 
 /** What {@link transformFields} made of an event's `data`. */

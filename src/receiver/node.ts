@@ -3,8 +3,8 @@
  * `node:http` are imported.
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { ReceiverRequest } from './receiver.ts';
 import type { ReceiverResponse } from './responses.ts';
+import type { ReceiverRequest } from './types.ts';
 
 /** A Node request, with what a body parser of the host may have left on it. */
 export type NodeRequest = IncomingMessage & {

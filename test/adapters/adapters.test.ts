@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import Fastify from 'fastify';
@@ -9,7 +9,7 @@ import { fetchReceiver } from '../../src/adapters/fetch.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import type { ClientLookup } from '../../src/receiver/clients.ts';
 import type { ReceiverOptions } from '../../src/receiver/options.ts';
-import type { Receiver } from '../../src/receiver/receiver.ts';
+import type { Receiver } from '../../src/receiver/types.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
 import { SAMPLE_REQUEST, SAMPLE_ROW, SUCCESS_BODY } from '../support/document.ts';
 import { wire, type WireResponse } from '../support/http.ts';
@@ -231,35 +231,43 @@ describe('a missing receiver', () => {
 });
 
 describe('a body that someone else reads', () => {
-  it.each([0, 20])('beside the receiver, is told of at once: look-up of %d ms', async (delay) => {
-    const clients: ClientLookup = async (token) => {
-      if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
-      return CLIENTS(token);
-    };
-    const { receiver } = fixture({ clients });
-    const handle = expressReceiver(receiver);
-    const server = createServer((request, response) => {
-      request.on('data', () => undefined);
-      handle(request, response);
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    cleanUps.push(
-      () =>
-        new Promise((closed) =>
-          server.close(() => {
-            closed();
+  it.each(['before the receiver', 'while the client is looked up'])(
+    '%s, is told of at once',
+    async (when) => {
+      let current: IncomingMessage | undefined;
+      const take = () => current?.on('data', () => undefined);
+      const clients: ClientLookup = (token) => {
+        if (when.startsWith('while')) take();
+        return CLIENTS(token);
+      };
+      const { receiver } = fixture({ clients });
+      const handle = expressReceiver(receiver);
+      const server = createServer((request, response) => {
+        current = request;
+        if (when.startsWith('before')) take();
+        handle(request, response);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      cleanUps.push(
+        () =>
+          new Promise((closed) => {
+            server.close(() => {
+              closed();
+            });
           }),
-        ),
-    );
-    const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/his/receive`;
-    const answer = await wire({
-      url,
-      headers: signedHeaders(SAMPLE_REQUEST),
-      body: SAMPLE_REQUEST,
-    });
-    expect(answer.status).toBe(500);
-    expect(answer.body).toContain('body_already_parsed');
-  });
+      );
+      const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/his/receive`;
+      const chunks = SAMPLE_REQUEST.match(/[^]{1,100}/g)!;
+      const answer = await wire({
+        url,
+        headers: signedHeaders(SAMPLE_REQUEST),
+        body: chunks,
+        pause: 5,
+      });
+      expect(answer.status).toBe(500);
+      expect(answer.body).toContain('body_already_parsed');
+    },
+  );
 
   it('in fetch, though it has read nothing yet, is told of', async () => {
     const { receiver } = fixture();

@@ -9,7 +9,7 @@ import { expressReceiver } from '../../src/adapters/express.ts';
 import { fastifyReceiver } from '../../src/adapters/fastify.ts';
 import { fetchReceiver } from '../../src/adapters/fetch.ts';
 import { RECEIVE_PATHS } from '../../src/events.ts';
-import type { Receiver } from '../../src/receiver/receiver.ts';
+import type { Receiver } from '../../src/receiver/types.ts';
 
 /** A running server. */
 export interface Host {

@@ -14,44 +14,16 @@ import {
   validateEnvelope,
   verifySignature,
 } from '@buktor/his-webhook';
+import { SAMPLE_EVENT, sampleMapping } from '../../src/cli/sample.ts';
 import { compare, type Row } from './compare.ts';
 
 const SECRET = 'a shared secret of thirty-two by';
 
 const body = Buffer.from(
-  JSON.stringify({
-    event_id: 'evt_0193a1b2c3d47e8f9a0b1c2d3e4f5a6b',
-    timestamp: '2025-01-08T12:00:00Z',
-    type: 'appointment.created',
-    operation: 'created',
-    data: {
-      his_appointment_id: 'A123',
-      his_patient_id: 'P456',
-      his_doctor_id: 'D789',
-      his_status: 'confirmed',
-      his_created_at: '2025-03-02T10:30:45',
-    },
-    source: 'HIS',
-  }),
+  JSON.stringify({ ...SAMPLE_EVENT, event_id: 'evt_0193a1b2c3d47e8f9a0b1c2d3e4f5a6b' }),
 );
 const signature = generateSignature(body, SECRET);
-const mappings = compileMappings({
-  clients: {
-    '1001': {
-      mappings: {
-        'appointment.created': {
-          fields: {
-            his_appointment_id: 'buktor_appointment_id',
-            his_patient_id: 'buktor_patient_id',
-            his_doctor_id: 'buktor_doctor_id',
-            his_status: 'buktor_status',
-            his_created_at: 'buktor_created_at',
-          },
-        },
-      },
-    },
-  },
-});
+const mappings = compileMappings(sampleMapping('1001'));
 
 function bareVerify(): boolean {
   const expected = createHmac('sha256', SECRET).update(body).digest();

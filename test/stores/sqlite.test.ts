@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -637,9 +637,13 @@ describe('a database that fails', () => {
     const { path } = await prepared();
     const store = openStore(relative(process.cwd(), path));
     await store.prepare([APPOINTMENT]);
-    vi.spyOn(process, 'cwd').mockReturnValue('/');
-    expect(await store.commit([event])).toEqual(['applied']);
-    vi.restoreAllMocks();
+    const home = process.cwd();
+    process.chdir(dirname(path));
+    try {
+      expect(await store.commit([event])).toEqual(['applied']);
+    } finally {
+      process.chdir(home);
+    }
   });
 
   it('removed while it commits: nothing that went into the void is acknowledged', async () => {
