@@ -63,7 +63,7 @@ export type { SchemaMode, SqliteDatabase, SqliteStatement, SqliteTarget, SqlValu
  * ```
  *
  * @param options - `path` of the file, or an open `database` (a `DatabaseSync`), which is switched
- *   to WAL and `synchronous = FULL` and stays yours to close.
+ *   to WAL, `synchronous = FULL` and `busy_timeout = 0`, and stays yours to close.
  * @throws ConfigurationError on Node below 22.13, or for a bad option.
  */
 export function sqliteStore(options: SqliteStoreOptions): EventStore {

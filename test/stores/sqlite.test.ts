@@ -89,6 +89,36 @@ describe('sqliteStore', () => {
     expect(database.isOpen).toBe(true);
   });
 
+  it('works on a database that reads whole numbers as BigInts', async () => {
+    const database = new DatabaseSync(scratchFile(), { readBigInts: true });
+    cleanUps.push(() => {
+      database.close();
+    });
+    const store = sqliteStore({ database, quarantineQuota: 1 });
+    await store.prepare([APPOINTMENT]);
+    await store.prepare([APPOINTMENT]);
+    const change = changeOf({ id: 'e1' });
+    await store.quarantine(refusalOf(change));
+    expect(await store.quarantine(refusalOf(changeOf({ id: 'e2' })))).toBe('over_quota');
+    for await (const { attempts } of store.find({})) expect(attempts).toBe(1);
+    const replayOf = { key: 'e1', attempts: 1 };
+    expect(await store.commit([{ ...change, replayOf }])).toEqual(['applied']);
+  });
+
+  it('adds columns to a STRICT table', async () => {
+    const path = scratchFile();
+    execute(
+      path,
+      'CREATE TABLE appointment (client_id TEXT, id TEXT, UNIQUE (client_id, id)) STRICT',
+    );
+    const store = openStore(path);
+    await store.prepare([APPOINTMENT]);
+    await store.commit([changeOf({ id: 'e1', values: { status: '007', room: 5 } })]);
+    expect(query(path, 'SELECT status, room FROM appointment')).toEqual([
+      { status: '007', room: 5 },
+    ]);
+  });
+
   it('keeps what it has over a restart', async () => {
     const path = scratchFile();
     const first = openStore(path);

@@ -5,16 +5,19 @@ import type { SqlValue } from './driver.ts';
 
 /** What the inbox has under an id. */
 export function findEntry(session: Session, clientId: string, eventId: string): Entry | undefined {
-  return session
+  const entry = session
     .prepare(`SELECT state, digest, attempts FROM his_events WHERE client_id = ? AND event_id = ?`)
-    .get(clientId, eventId) as Entry | undefined;
+    .get(clientId, eventId) as
+    (Omit<Entry, 'attempts'> & { attempts: number | bigint }) | undefined;
+  // A database of the host's may read whole numbers as BigInts.
+  return entry && { ...entry, attempts: Number(entry.attempts) };
 }
 
 export function countQuarantined(session: Session, clientId: string): number {
   const row = session
     .prepare(`SELECT count(*) AS n FROM his_events WHERE client_id = ? AND state = 'quarantined'`)
-    .get(clientId) as { n: number };
-  return row.n;
+    .get(clientId) as { n: number | bigint };
+  return Number(row.n);
 }
 
 /** Drops an entry from quarantine. */
@@ -84,7 +87,9 @@ export function findPage(
   return (rows as InboxRow[]).map(toStoredEvent);
 }
 
-type InboxRow = Record<(typeof INBOX_COLUMNS)[number], string> & { attempts: number };
+type InboxRow = Record<(typeof INBOX_COLUMNS)[number], string> & {
+  attempts: number | bigint;
+};
 
 function toStoredEvent(row: InboxRow): StoredEvent {
   return {
@@ -100,7 +105,7 @@ function toStoredEvent(row: InboxRow): StoredEvent {
     body: row.body as unknown as Uint8Array | null,
     form: row.form as StoredEvent['form'],
     mappingVersion: row.mapping_version,
-    attempts: row.attempts,
+    attempts: Number(row.attempts),
   };
 }
 

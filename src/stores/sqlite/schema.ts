@@ -109,6 +109,7 @@ function checkTable(session: Session, spec: TableSpec, { sql, missing, faults }:
   const infos = columnsOf(session, table);
   const columns = new Map(infos.map((info) => [info.name.toLowerCase(), info]));
   const identity = ['client_id', ...spec.key];
+  const untyped = isStrict(session, table) ? ' ANY' : '';
 
   for (const name of identity) {
     const column = columns.get(name.toLowerCase());
@@ -120,7 +121,7 @@ function checkTable(session: Session, spec: TableSpec, { sql, missing, faults }:
   for (const name of [...spec.columns, 'his_versions', DELETED_AT]) {
     const column = columns.get(name.toLowerCase());
     if (column === undefined) {
-      const type = name.startsWith('his_') ? ' TEXT' : '';
+      const type = name.startsWith('his_') ? ' TEXT' : untyped;
       missing.push(`column ${table}.${name} is missing`);
       sql.push(`ALTER TABLE ${quote(table)} ADD COLUMN ${quote(name)}${type}`);
     } else if (column.name !== name) {
@@ -140,7 +141,7 @@ function checkTable(session: Session, spec: TableSpec, { sql, missing, faults }:
       faults.push(`${table}.${name} is NOT NULL without a default, which a patch may leave out`);
     }
   }
-  if (session.database.prepare(`PRAGMA foreign_key_list(${quote(table)})`).all().length > 0) {
+  if (pragma(session, `foreign_key_list(${quote(table)})`).length > 0) {
     faults.push(`${table} has a foreign key, and events come in any order`);
   }
   if (!hasUniqueKey(session, table, known)) {
@@ -149,13 +150,29 @@ function checkTable(session: Session, spec: TableSpec, { sql, missing, faults }:
 }
 
 function columnsOf(session: Session, table: string): readonly ColumnInfo[] {
-  return session.database
-    .prepare(`PRAGMA table_xinfo(${quote(table)})`)
-    .all() as unknown as ColumnInfo[];
+  return pragma(session, `table_xinfo(${quote(table)})`) as unknown as ColumnInfo[];
+}
+
+/** Whether every column of a table must have a type. */
+function isStrict(session: Session, table: string): boolean {
+  return pragma(session, `table_list(${quote(table)})`)[0]?.['strict'] === 1;
+}
+
+/** The rows of a PRAGMA; whole numbers as numbers, though the host's database may read BigInts. */
+function pragma(session: Session, text: string): Record<string, unknown>[] {
+  const rows = session.database.prepare(`PRAGMA ${text}`).all() as Record<string, unknown>[];
+  return rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [
+        name,
+        typeof value === 'bigint' ? Number(value) : value,
+      ]),
+    ),
+  );
 }
 
 function hasUniqueKey(session: Session, table: string, key: ReadonlySet<string>): boolean {
-  const indexes = session.database.prepare(`PRAGMA index_list(${quote(table)})`).all() as {
+  const indexes = pragma(session, `index_list(${quote(table)})`) as {
     name: string;
     unique: number;
     partial: number;
@@ -163,7 +180,7 @@ function hasUniqueKey(session: Session, table: string, key: ReadonlySet<string>)
   return indexes.some(({ name, unique, partial }) => {
     if (unique !== 1 || partial === 1) return false;
     const columns = (
-      session.database.prepare(`PRAGMA index_xinfo(${quote(name)})`).all() as {
+      pragma(session, `index_xinfo(${quote(name)})`) as {
         name: string | null;
         key: number;
         coll: string;
