@@ -331,10 +331,14 @@ describe('a table that refuses a row', () => {
     await store.commit([
       changeOf({ id: 'e1', key: 'A1', values: { status: 1 } }),
       changeOf({ id: 'e2', key: 'a1', values: { status: 2 } }),
+      changeOf({ id: 'e1', key: 'A1', client: 'north', values: { status: 3 } }),
+      changeOf({ id: 'e1', key: 'A1', client: 'NORTH', values: { status: 4 } }),
     ]);
-    expect(query(path, 'SELECT id, status FROM appointment ORDER BY status')).toEqual([
-      { id: 'A1', status: 1 },
-      { id: 'a1', status: 2 },
+    expect(query(path, 'SELECT client_id, id, status FROM appointment ORDER BY status')).toEqual([
+      { client_id: '1001', id: 'A1', status: 1 },
+      { client_id: '1001', id: 'a1', status: 2 },
+      { client_id: 'north', id: 'A1', status: 3 },
+      { client_id: 'NORTH', id: 'A1', status: 4 },
     ]);
   });
 });

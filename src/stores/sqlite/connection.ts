@@ -56,9 +56,9 @@ interface Files {
  *
  * It is **closed** at first and opens when it is needed. While it is **open**, the file's identity
  * (and its log's) is looked at around every transaction, because SQLite goes on committing into
- * files that were removed or replaced. Where it changed, the connection is **lost**: the transaction in work fails,
- * and the next one opens the file that is there then. A file that has vanished is waited for, never
- * made anew: an empty database in its place would hide that the rows are gone.
+ * files that were removed or replaced. Where it changed, the connection is **lost**: the transaction
+ * in work fails, and the next one opens the file that is there then. A file that has vanished is
+ * waited for, never made anew: an empty database in its place would hide that the rows are gone.
  *
  * Transactions run one after another; one that finds the database locked waits without blocking
  * the event loop.

@@ -10,7 +10,10 @@ export function applyRow(session: Session, clientId: string, row: RowChange): bo
   const table = quote(row.table);
   const keyColumns = Object.keys(key);
   const keyValues = [clientId, ...Object.values(key)];
-  const sameRow = `client_id = ? AND ${keyColumns.map((name) => `${quote(name)} = ? COLLATE BINARY`).join(' AND ')}`;
+  // A column of the host's may ignore letter case; two clients, or two keys, must stay two.
+  const sameRow = ['client_id', ...keyColumns]
+    .map((name) => `${quote(name)} = ? COLLATE BINARY`)
+    .join(' AND ');
 
   const stored = session
     .prepare(`SELECT his_versions FROM ${table} WHERE ${sameRow}`)
