@@ -10,7 +10,7 @@ import {
 import type { Fault } from './errors.ts';
 import { sha256 } from './json.ts';
 import { validateEnvelopeShape } from './schemas/envelope-validator.ts';
-import { parseTimestamp } from './timestamp.ts';
+import { parseTimestamp, type Timestamp } from './timestamp.ts';
 
 /** What {@link validateEnvelope} found; `errors` lists every fault with its JSON Pointer. */
 export type EnvelopeResult<Event = HisEvent> =
@@ -48,6 +48,17 @@ export function validateEnvelope(
   value: unknown,
   options: EnvelopeOptions = {},
 ): EnvelopeResult<Envelope> {
+  const result = readEnvelope(value, options.types);
+  return result.ok ? { ok: true, event: result.event } : result;
+}
+
+/** What {@link validateEnvelope} finds, with the timestamp it has read on the way. */
+export type ReadEnvelope =
+  | { readonly ok: true; readonly event: Envelope; readonly occurredAt: Timestamp }
+  | { readonly ok: false; readonly errors: readonly Fault[] };
+
+/** {@link validateEnvelope} for the receiver, which needs the timestamp too. */
+export function readEnvelope(value: unknown, types?: readonly string[]): ReadEnvelope {
   const errors: Fault[] = [];
   if (!validateEnvelopeShape(value)) {
     for (const error of validateEnvelopeShape.errors ?? []) {
@@ -63,14 +74,15 @@ export function validateEnvelope(
   if (typeof value !== 'object' || value === null) return { ok: false, errors };
 
   const { timestamp, type, operation } = value as Record<string, unknown>;
-  if (typeof timestamp === 'string' && parseTimestamp(timestamp) === undefined) {
+  const occurredAt = typeof timestamp === 'string' ? parseTimestamp(timestamp) : undefined;
+  if (typeof timestamp === 'string' && occurredAt === undefined) {
     errors.push({
       path: '/timestamp',
       message: 'must be an RFC 3339 date-time with an offset, such as 2025-01-08T12:00:00Z',
     });
   }
   if (typeof type === 'string') {
-    if (!isSupported(type, options.types)) {
+    if (!isSupported(type, types)) {
       errors.push({ path: '/type', message: 'is not a supported event type' });
     } else if (typeof operation === 'string' && operation !== operationOf(type)) {
       errors.push({
@@ -79,7 +91,10 @@ export function validateEnvelope(
       });
     }
   }
-  return errors.length === 0 ? { ok: true, event: value as Envelope } : { ok: false, errors };
+  // Without a timestamp there is an error that says so.
+  return errors.length > 0 || occurredAt === undefined
+    ? { ok: false, errors }
+    : { ok: true, event: value as Envelope, occurredAt };
 }
 
 /**

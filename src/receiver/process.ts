@@ -1,7 +1,6 @@
-import { eventIdOf, expandShorthand, isShorthand, validateEnvelope } from '../envelope.ts';
-import type { Envelope, JsonValue } from '../events.ts';
+import { eventIdOf, expandShorthand, isShorthand, readEnvelope } from '../envelope.ts';
+import { type Envelope, type JsonValue, operationOf } from '../events.ts';
 import { type Fault, StorageError } from '../errors.ts';
-import { operationOf } from '../events.ts';
 import { contentDigest, parseStrictJson } from '../json.ts';
 import type { CompiledMapping, MappingSet } from '../mapping/compile.ts';
 import { resolveMapping } from '../mapping/resolve.ts';
@@ -15,7 +14,7 @@ import type {
   RowChange,
   Verdict,
 } from '../stores/types.ts';
-import { parseTimestamp, type Timestamp } from '../timestamp.ts';
+import type { Timestamp } from '../timestamp.ts';
 import { withDeadline } from './deadline.ts';
 import type { Settings } from './options.ts';
 import { REFUSALS, type Refusal } from './responses.ts';
@@ -77,7 +76,7 @@ export async function processDelivery(
       message: parsed.reason,
     });
   }
-  const draft = readEnvelope(delivery, parsed.value, settings);
+  const draft = readEvent(delivery, parsed.value, settings);
   if ('refusal' in draft) return refuse(draft, settings, draft.refusal);
   const { event, occurredAt } = draft;
 
@@ -121,7 +120,7 @@ export async function processDelivery(
 
 type ReadDraft = Draft & Required<Pick<Draft, 'event' | 'occurredAt' | 'digest'>>;
 
-function readEnvelope(
+function readEvent(
   delivery: Delivery,
   value: JsonValue,
   { types }: Settings,
@@ -134,7 +133,7 @@ function readEnvelope(
       : value;
   const draft: Draft = { delivery, form, eventId: eventIdOf(candidate) ?? null };
 
-  const result = validateEnvelope(candidate, { types });
+  const result = readEnvelope(candidate, types);
   if (!result.ok) {
     const hint: Fault = {
       path: '',
@@ -153,15 +152,19 @@ function readEnvelope(
       },
     };
   }
-  const { event } = result;
+  const { event, occurredAt } = result;
   return {
     ...draft,
     event,
     eventId: event.event_id,
-    // validateEnvelope has read it before.
-    occurredAt: parseTimestamp(event.timestamp) as Timestamp,
+    occurredAt,
     digest: contentDigest(event.type, event.data),
   };
+}
+
+/** Where a field of `data` stands in the body as it was sent. */
+function pointer(form: BodyForm, path: string): string {
+  return form === 'shorthand' ? path : `/data${path}`;
 }
 
 /** The row an event writes, with the tombstone that created and deleted set. */
@@ -171,8 +174,9 @@ function toRow(
 ): RowChange | { readonly errors: readonly Fault[] } {
   const result = transformFields(mapping, event.data);
   if (!result.ok) {
-    const root = form === 'shorthand' ? '' : '/data';
-    return { errors: result.errors.map(({ path, message }) => ({ path: root + path, message })) };
+    return {
+      errors: result.errors.map(({ path, message }) => ({ path: pointer(form, path), message })),
+    };
   }
   const operation = operationOf(event.type);
   const tombstone =
@@ -226,7 +230,6 @@ function judge(
   if (isRejection(verdict)) {
     const { rejected, column } = verdict;
     const field = mapping?.fields.find(({ to }) => to === column);
-    const root = draft.form === 'shorthand' ? '' : '/data';
     const subject = column === undefined ? 'The table' : `Column ${column}`;
     return refuse(draft, settings, {
       code: 'constraint_failed',
@@ -234,7 +237,12 @@ function judge(
       ...(field === undefined
         ? {}
         : {
-            errors: [{ path: root + field.pointer, message: `is refused by column ${field.to}` }],
+            errors: [
+              {
+                path: pointer(draft.form, field.pointer),
+                message: `is refused by column ${field.to}`,
+              },
+            ],
           }),
     });
   }
