@@ -46,10 +46,11 @@ export default defineConfig(
   },
   {
     files: ['test/**', 'examples/**'],
-    rules: {
-      'no-console': 'off',
-      // fast-check and fixtures pass whatever a caller might.
-      '@typescript-eslint/no-non-null-assertion': 'off',
-    },
+    rules: { 'no-console': 'off' },
+  },
+  {
+    files: ['test/**', 'examples/**', 'src/testing/**'],
+    // fast-check and fixtures pass whatever a caller might.
+    rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },
 );

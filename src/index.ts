@@ -71,12 +71,19 @@ export type { ReplayOptions, ReplayReport } from './receiver/replay.ts';
 export { bearerTokens, type Client, type ClientLookup } from './receiver/clients.ts';
 export { signRequest, type SignedRequest, type SignRequestOptions } from './sender/request.ts';
 export type {
+  ApplyVerdict,
   BodyForm,
   Change,
+  Claim,
+  ClaimRequest,
+  ClaimResult,
   EventFilter,
   EventState,
   EventStore,
+  IdempotencyStore,
   Inbox,
+  InboxStore,
+  PersistenceStore,
   QuarantineVerdict,
   RefusedEvent,
   ReplayedEntry,

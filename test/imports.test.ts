@@ -24,7 +24,7 @@ const LAYERS: readonly (readonly RegExp[])[] = [
   [/^(errors|configuration|events|json|timestamp)\.ts$/, /^schemas\/envelope-validator\.ts$/],
   [/^(signature|envelope|merge)\.ts$/, /^mapping\//],
   [/^stores\//],
-  [/^(receiver|sender)\//],
+  [/^(receiver|sender|testing)\//],
   [/^adapters\//],
   [/^cli\//],
 ];
@@ -70,7 +70,7 @@ describe('the import graph', () => {
   });
 
   it('keeps siblings apart: adapters, stores, and the two ends', () => {
-    const engineOf = (file: string) => /^stores\/(sqlite|memory)\b/.exec(file)?.[1];
+    const engineOf = (file: string) => /^stores\/(memory|postgres|redis|sqlite)\b/.exec(file)?.[1];
     for (const { from, to } of inner) {
       if (from.startsWith('adapters/')) expect(to).not.toMatch(/^adapters\//);
       if (engineOf(to) !== undefined && from.startsWith('stores/'))
@@ -86,6 +86,7 @@ describe('the import graph', () => {
   it('takes from outside only what each part may', () => {
     const allowed: [RegExp, RegExp][] = [
       [/^cli\//, /^node:/],
+      [/^testing\//, /^node:assert\/strict$/],
       [/^stores\/sqlite\//, /^node:(fs|path)$/],
       [/^receiver\/node\.ts$|^adapters\/express\.ts$/, /^node:http$/],
       [/^adapters\/fastify\.ts$/, /^fastify$/],

@@ -35,7 +35,10 @@ export interface Delivery {
 
 /** What became of a delivery. */
 export type Outcome = (
-  | { readonly verdict: 'applied' | 'stale' | 'declined' | 'duplicate' | 'overloaded' }
+  | {
+      readonly verdict:
+        'applied' | 'stale' | 'declined' | 'duplicate' | 'in_progress' | 'overloaded';
+    }
   | { readonly verdict: 'refused'; readonly refusal: Refusal; readonly kept: QuarantineVerdict }
 ) & { readonly eventId: string | null; readonly type: string | null };
 
@@ -217,7 +220,12 @@ function toChange(
 }
 
 /** A store of the host's own may have a fault; what it says must not become a 200 by accident. */
-const PROCESSED: ReadonlySet<unknown> = new Set<Verdict>(['applied', 'stale', 'duplicate']);
+const VERDICTS: ReadonlySet<unknown> = new Set<Verdict>([
+  'applied',
+  'stale',
+  'duplicate',
+  'in_progress',
+]);
 
 function judge(
   verdict: Verdict,
@@ -246,7 +254,7 @@ function judge(
           }),
     });
   }
-  if (!PROCESSED.has(verdict)) throw new StorageError('The store gave a verdict nobody knows.');
+  if (!VERDICTS.has(verdict)) throw new StorageError('The store gave a verdict nobody knows.');
   const isDeclined = verdict === 'applied' && mapping === null;
   return { verdict: isDeclined ? 'declined' : verdict, eventId, type: event.type };
 }

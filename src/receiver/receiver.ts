@@ -187,6 +187,7 @@ class WebhookReceiver implements Receiver {
   #answerOutcome(outcome: Outcome, client: CompiledClient): ReceiverResponse {
     const about = { client, eventId: outcome.eventId, type: outcome.type };
     if (outcome.verdict === 'overloaded') return this.#answer(REFUSALS.overloaded, about);
+    if (outcome.verdict === 'in_progress') return this.#answer(REFUSALS.inProgress, about);
     if (outcome.verdict !== 'refused') {
       this.#report(200, null, { ...about, verdict: outcome.verdict });
       return success(outcome.verdict === 'duplicate');

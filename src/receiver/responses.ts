@@ -16,6 +16,7 @@ export type ResponseCode =
   | 'transform_failed'
   | 'constraint_failed'
   | 'event_id_conflict'
+  | 'in_progress'
   | 'storage_unavailable'
   | 'overloaded';
 
@@ -48,6 +49,7 @@ const STATUS: Readonly<Record<ResponseCode, number>> = {
   transform_failed: 422,
   constraint_failed: 422,
   event_id_conflict: 409,
+  in_progress: 503,
   storage_unavailable: 500,
   overloaded: 503,
 };
@@ -60,6 +62,7 @@ const HEADERS: Readonly<Partial<Record<ResponseCode, Readonly<Record<string, str
   // The rest of the body is not wanted, so the connection cannot be used again.
   request_timeout: { connection: 'close' },
   storage_unavailable: { 'retry-after': '5' },
+  in_progress: { 'retry-after': '5' },
   overloaded: { 'retry-after': '5' },
 };
 
@@ -116,6 +119,10 @@ export const REFUSALS: Readonly<Record<CommonRefusal, Refusal>> = {
     code: 'event_id_conflict',
     message: 'This event_id was used before, for an event with other content.',
   },
+  inProgress: {
+    code: 'in_progress',
+    message: 'The same event_id is being processed right now. Send it again later.',
+  },
   storageUnavailable: {
     code: 'storage_unavailable',
     message: 'The event could not be stored. Send it again later.',
@@ -131,5 +138,6 @@ type CommonRefusal =
   | 'bodyAlreadyParsed'
   | 'clientMismatch'
   | 'conflict'
+  | 'inProgress'
   | 'storageUnavailable'
   | 'overloaded';

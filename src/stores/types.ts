@@ -72,14 +72,15 @@ export interface ReplayedEntry {
  * - `stale`: committed, and every column already had a newer value.
  * - `duplicate`: the same event was committed before; nothing was written.
  * - `conflict`: the `event_id` was committed before with other content; nothing was written.
+ * - `in_progress`: the same `event_id` is in work elsewhere, and how that ends is not known yet;
+ *   nothing was written. Only composed stores say so.
  * - `rejected`: the table refuses the row; nothing was written. The text holds no value.
  */
-export type Verdict =
-  | 'applied'
-  | 'stale'
-  | 'duplicate'
-  | 'conflict'
-  | { readonly rejected: string; readonly column?: string };
+export type Verdict = 'duplicate' | 'conflict' | 'in_progress' | ApplyVerdict;
+
+/** What became of a change that nobody else has made or is making. */
+export type ApplyVerdict =
+  'applied' | 'stale' | { readonly rejected: string; readonly column?: string };
 
 /** An authentic body that was refused. */
 export interface RefusedEvent {
@@ -182,6 +183,91 @@ export interface EventStore extends Inbox {
     batch: readonly Change[],
     options?: { readonly signal?: AbortSignal },
   ): Promise<readonly Verdict[]>;
+  /** Finishes what is in work and lets go of the database. */
+  close(): Promise<void>;
+}
+
+/**
+ * An inbox that is written by itself: what a composed store keeps its record in. Every store of
+ * this package is one.
+ */
+export interface InboxStore extends Inbox {
+  /**
+   * Writes down an event that was applied or declined (`row` is `null`), over whatever stands under
+   * its id, and drops the quarantine entry a replay began with. It changes no row of Buktor's.
+   */
+  record(event: Change): Promise<void>;
+  /** Lets go of the database. */
+  close(): Promise<void>;
+}
+
+/** Which event is claimed. */
+export interface ClaimRequest {
+  readonly clientId: string;
+  readonly eventId: string;
+  /** SHA-256 of the canonical `{ type, data }`, in hex. */
+  readonly digest: string;
+  /** How long the claim holds unless it is renewed, in milliseconds. */
+  readonly lease: number;
+  /**
+   * An event that was completed with the same content is claimed again.
+   * @default false
+   */
+  readonly force?: boolean;
+}
+
+/** A claim that is held. */
+export interface Claim {
+  readonly clientId: string;
+  readonly eventId: string;
+  /** Of this claim and no other: whoever claims the event after the lease has another. */
+  readonly token: string;
+}
+
+/**
+ * What became of a claim.
+ *
+ * - `claimed`: it is held until `complete`, `release`, or the end of the lease.
+ * - `in_progress`: somebody else holds it, whatever the content.
+ * - `duplicate`: the event was completed with the same content.
+ * - `conflict`: the event was completed with other content.
+ */
+export type ClaimResult =
+  | { readonly status: 'claimed'; readonly claim: Claim }
+  | { readonly status: 'in_progress' | 'duplicate' | 'conflict' };
+
+/**
+ * Who may process an event, for those who keep that apart from the rows. Every method is atomic.
+ * One part of a composed store.
+ */
+export interface IdempotencyStore {
+  claim(request: ClaimRequest): Promise<ClaimResult>;
+  /** Makes the lease last this long from now, in milliseconds; `false` where it is not held any more. */
+  renew(claim: Claim, lease: number): Promise<boolean>;
+  /** Remembers the event as processed; `false`, and nothing happens, where it is not held any more. */
+  complete(claim: Claim): Promise<boolean>;
+  /**
+   * Gives the claim up, so that the event can be claimed anew (or, if it was claimed by force, stays
+   * completed); `false`, and nothing happens, where it is not held any more.
+   */
+  release(claim: Claim): Promise<boolean>;
+  /** Lets go of the connection. */
+  close(): Promise<void>;
+}
+
+/** Changes rows, for those who keep that apart from the claims. One part of a composed store. */
+export interface PersistenceStore {
+  /** As {@link EventStore.prepare}. */
+  prepare(tables: readonly TableSpec[]): Promise<void>;
+  /**
+   * Merges a change into its row, column by column: see {@link mergeChanges}. A crash may lead to the
+   * same change again, or to several at once; the rows must come out the same. Once it resolves, the
+   * change is durable.
+   */
+  apply(
+    change: Change & { readonly row: RowChange },
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<ApplyVerdict>;
   /** Finishes what is in work and lets go of the database. */
   close(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { StorageError } from '../../src/errors.ts';
 import { CommitQueue } from '../../src/receiver/commit-queue.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
 import type { Change, EventStore, Verdict } from '../../src/stores/types.ts';
-import { changeOf } from '../support/changes.ts';
+import { changeOf } from '../../src/testing/changes.ts';
 
 const LIMITS = { batchSize: 4, queueSize: 10, storeTimeout: 5_000 };
 

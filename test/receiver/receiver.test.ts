@@ -10,7 +10,7 @@ import { signRequest } from '../../src/sender/request.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
 import type { EventStore, StoredEvent, Verdict } from '../../src/stores/types.ts';
 import { listCorpus, missingCorpus, readCorpus } from '../support/corpora.ts';
-import { permutations } from '../support/changes.ts';
+import { permutations } from '../../src/testing/changes.ts';
 import { SAMPLE_CURL_BODY, SAMPLE_REQUEST, SAMPLE_ROW, SUCCESS_BODY } from '../support/document.ts';
 import { CLIENTS, fixture, NOW, post, SECRET, signedHeaders } from '../support/receiver.ts';
 

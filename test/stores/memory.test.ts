@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/errors.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
-import { eventStoreCases, type OpenHarness } from '../conformance/event-store.ts';
+import { eventStoreSuite, type OpenEventStore } from '../../src/testing/event-store.ts';
 
-const open: OpenHarness = (options) => {
+const open: OpenEventStore = (options) => {
   const store = memoryStore(options);
   const columns: Record<string, null> = { status: null, room: null, note: null };
   return Promise.resolve({
@@ -13,7 +13,7 @@ const open: OpenHarness = (options) => {
 };
 
 describe('memoryStore', () => {
-  for (const { name, run } of eventStoreCases) it(name, () => run(open));
+  for (const { name, run } of eventStoreSuite(open)) it(name, run);
 
   it.each([-1, 1.5, NaN, Infinity])('refuses the quota %d', (quarantineQuota) => {
     expect(() => memoryStore({ quarantineQuota })).toThrow(ConfigurationError);

@@ -16,8 +16,8 @@ import { ConfigurationError, SchemaError, StorageError } from '../../src/errors.
 import { atVersion, mergeChanges, type VersionedValues } from '../../src/merge.ts';
 import { sqliteStore, type SqliteStoreOptions } from '../../src/stores/sqlite.ts';
 import type { EventStore } from '../../src/stores/types.ts';
-import { eventStoreCases, type OpenHarness } from '../conformance/event-store.ts';
-import { APPOINTMENT, changeOf, refusalOf } from '../support/changes.ts';
+import { eventStoreSuite, type OpenEventStore } from '../../src/testing/event-store.ts';
+import { APPOINTMENT, changeOf, refusalOf } from '../../src/testing/changes.ts';
 
 const cleanUps: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -59,7 +59,7 @@ function execute(path: string, sql: string): void {
   database.close();
 }
 
-const open: OpenHarness = (options) => {
+const open: OpenEventStore = (options) => {
   const path = scratchFile();
   return Promise.resolve({
     store: openStore(path, options),
@@ -74,7 +74,7 @@ const open: OpenHarness = (options) => {
 };
 
 describe('sqliteStore', () => {
-  for (const { name, run } of eventStoreCases) it(name, () => run(open));
+  for (const { name, run } of eventStoreSuite(open)) it(name, run);
 
   it('is durable: WAL and synchronous=FULL on the connection that commits', async () => {
     const database = new DatabaseSync(scratchFile());

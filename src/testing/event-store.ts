@@ -1,38 +1,39 @@
-/**
- * What every EventStore must do: plain functions of a harness, each of which throws where the
- * store is wrong.
- */
 import assert from 'node:assert/strict';
-import { SchemaError } from '../../src/errors.ts';
-import { atVersion, mergeChanges, type VersionedValues } from '../../src/merge.ts';
-import type { Change, EventFilter, EventStore, StoredEvent } from '../../src/stores/types.ts';
-import {
-  APPOINTMENT,
-  changeOf,
-  type ChangeSpec,
-  permutations,
-  refusalOf,
-} from '../support/changes.ts';
-
-/** A row as the database has it, `his_versions` parsed. */
-export type PlainRow = Readonly<Record<string, unknown>>;
+import { type ConformanceCase, type StoredRow } from './suite.ts';
+import { SchemaError } from '../errors.ts';
+import { atVersion, mergeChanges, type VersionedValues } from '../merge.ts';
+import type { JsonValue } from '../events.ts';
+import type {
+  Change,
+  EventFilter,
+  EventStore,
+  StoredEvent,
+  StoreOptions,
+} from '../stores/types.ts';
+import { APPOINTMENT, changeOf, type ChangeSpec, permutations, refusalOf } from './changes.ts';
 
 /** A fresh store, and a look into its tables that does not go through it. */
-export interface StoreHarness {
+export interface EventStoreHarness {
   readonly store: EventStore;
-  readonly rows: (table: string) => Promise<readonly PlainRow[]>;
+  /**
+   * The rows of a table, every column of it, by name: `his_versions` parsed, `his_deleted_at` in UTC
+   * with nine digits, columns that are not set `null`.
+   */
+  readonly rows: (table: string) => Promise<readonly StoredRow[]>;
+  /**
+   * What the store's columns make of a value. By default they keep it as it is; columns of type text
+   * would say `(value) => (typeof value === 'number' ? String(value) : value)`.
+   */
+  readonly stored?: (value: JsonValue) => unknown;
 }
 
-/** Makes harnesses; each has an empty database of its own. */
-export type OpenHarness = (options?: { quarantineQuota?: number }) => Promise<StoreHarness>;
+/**
+ * Makes harnesses; each has an empty database of its own, and a store that is free to create the
+ * tables that `prepare` names.
+ */
+export type OpenEventStore = (options?: StoreOptions) => Promise<EventStoreHarness>;
 
-/** One rule of the suite. */
-export interface ConformanceCase {
-  readonly name: string;
-  readonly run: (open: OpenHarness) => Promise<void>;
-}
-
-async function opened(open: OpenHarness, quota?: number): Promise<StoreHarness> {
+async function opened(open: OpenEventStore, quota?: number): Promise<EventStoreHarness> {
   const harness = await open(quota === undefined ? {} : { quarantineQuota: quota });
   await harness.store.prepare([APPOINTMENT]);
   return harness;
@@ -62,7 +63,7 @@ function model(changes: readonly Change[]): VersionedValues {
   );
 }
 
-function assertRow(row: PlainRow | undefined, expected: VersionedValues): void {
+function assertRow(row: StoredRow | undefined, expected: VersionedValues): void {
   assert.ok(row !== undefined, 'the row is there');
   assert.deepEqual(row['his_versions'], expected.versions);
   for (const column of ['status', 'room', 'note', 'his_deleted_at']) {
@@ -75,18 +76,18 @@ const T = (second: number) => `2025-01-08T12:00:0${String(second)}Z`;
 /** Histories of one row, five events each, with ties in time. */
 const HISTORIES: readonly (readonly ChangeSpec[])[] = [
   [
-    { id: 'e1', operation: 'created', at: T(0), values: { status: 'open', room: 1 } },
+    { id: 'e1', operation: 'created', at: T(0), values: { status: 'open', room: '1' } },
     { id: 'e2', operation: 'updated', at: T(0), values: { status: 'seen' } },
     { id: 'e3', operation: 'deleted', at: T(0), values: { note: 'gone' } },
     { id: 'e4', operation: 'updated', at: T(0), values: { status: 'late', note: null } },
-    { id: 'e5', operation: 'created', at: T(0), values: { room: 2 } },
+    { id: 'e5', operation: 'created', at: T(0), values: { room: '2' } },
   ],
   [
-    { id: 'e1', operation: 'created', at: T(1), values: { status: 'open', room: 1 } },
+    { id: 'e1', operation: 'created', at: T(1), values: { status: 'open', room: '1' } },
     { id: 'e2', operation: 'deleted', at: T(2), values: {} },
     { id: 'e3', operation: 'created', at: T(3), values: { status: 'again' } },
-    { id: 'e4', operation: 'updated', at: T(3), values: { room: 3 } },
-    { id: 'e5', operation: 'updated', at: T(0), values: { note: 'early', room: 0 } },
+    { id: 'e4', operation: 'updated', at: T(3), values: { room: '3' } },
+    { id: 'e5', operation: 'updated', at: T(0), values: { note: 'early', room: '0' } },
   ],
   [
     { id: 'e1', operation: 'updated', at: T(5), values: { status: 'z' } },
@@ -97,8 +98,32 @@ const HISTORIES: readonly (readonly ChangeSpec[])[] = [
   ],
 ];
 
-/** The rules, in the order of the design's section 5. */
-export const eventStoreCases: readonly ConformanceCase[] = [
+interface Rule {
+  readonly name: string;
+  readonly run: (open: OpenEventStore) => Promise<void>;
+}
+
+/**
+ * What every {@link EventStore} must do, one case a rule; each throws where the store is wrong.
+ *
+ * @example
+ * ```ts
+ * import test from 'node:test';
+ * import { memoryStore } from '@buktor/his-webhook/stores/memory';
+ * import { eventStoreSuite } from '@buktor/his-webhook/testing';
+ *
+ * const suite = eventStoreSuite((options) => {
+ *   const store = memoryStore(options);
+ *   return Promise.resolve({ store, rows: (table) => Promise.resolve(store.rows(table)) });
+ * });
+ * for (const { name, run } of suite) test(name, run);
+ * ```
+ */
+export function eventStoreSuite(open: OpenEventStore): readonly ConformanceCase[] {
+  return RULES.map(({ name, run }) => ({ name, run: () => run(open) }));
+}
+
+const RULES: readonly Rule[] = [
   {
     name: 'claims an event and writes its row, with its bookkeeping',
     async run(open) {
@@ -220,7 +245,7 @@ export const eventStoreCases: readonly ConformanceCase[] = [
   {
     name: 'stores each kind of value as it was sent',
     async run(open) {
-      const { store, rows } = await opened(open);
+      const { store, rows, stored = (value: JsonValue): unknown => value } = await opened(open);
       const values = [
         '007',
         '',
@@ -239,7 +264,7 @@ export const eventStoreCases: readonly ConformanceCase[] = [
       );
       const byKey = new Map((await rows('appointment')).map((row) => [row['id'], row['status']]));
       values.forEach((value, i) => {
-        assert.strictEqual(byKey.get(String(i)), value);
+        assert.strictEqual(byKey.get(String(i)), stored(value));
       });
     },
   },
@@ -280,12 +305,12 @@ export const eventStoreCases: readonly ConformanceCase[] = [
     async run(open) {
       const { store, rows } = await opened(open);
       const content = { any: 1 };
-      await commit(store, { id: 'e1', at: T(1), values: { status: 'wrong', room: 1 }, content });
-      await commit(store, { id: 'e2', at: T(2), values: { room: 2 } });
-      const again = { id: 'e1', at: T(1), values: { status: 'right', room: 9 }, content };
+      await commit(store, { id: 'e1', at: T(1), values: { status: 'wrong', room: '1' }, content });
+      await commit(store, { id: 'e2', at: T(2), values: { room: '2' } });
+      const again = { id: 'e1', at: T(1), values: { status: 'right', room: '9' }, content };
       assert.deepEqual(await commit(store, { ...again, force: true }), ['applied']);
       const [row] = await rows('appointment');
-      assert.deepEqual([row!['status'], row!['room']], ['right', 2]);
+      assert.deepEqual([row!['status'], row!['room']], ['right', '2']);
       assert.equal((await only(store, 'e1')).attempts, 2);
       const other = { ...again, content: { any: 2 }, force: true };
       assert.deepEqual(await commit(store, other), ['conflict']);

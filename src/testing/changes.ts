@@ -1,9 +1,9 @@
-import type { JsonObject } from '../../src/events.ts';
-import { contentDigest } from '../../src/json.ts';
-import type { TableSpec } from '../../src/mapping/tables.ts';
-import { DELETED_AT, versionOf } from '../../src/merge.ts';
-import type { Change, RefusedEvent, ReplayedEntry } from '../../src/stores/types.ts';
-import { parseTimestamp } from '../../src/timestamp.ts';
+import type { JsonObject } from '../events.ts';
+import { contentDigest } from '../json.ts';
+import type { TableSpec } from '../mapping/tables.ts';
+import { DELETED_AT, versionOf } from '../merge.ts';
+import type { Change, RefusedEvent, ReplayedEntry } from '../stores/types.ts';
+import { parseTimestamp } from '../timestamp.ts';
 
 /** The table the changes below write to. */
 export const APPOINTMENT: TableSpec = {
