@@ -23,6 +23,7 @@ const config: Options[] = [
       'adapters/fastify': 'src/adapters/fastify.ts',
       'adapters/fetch': 'src/adapters/fetch.ts',
       'stores/memory': 'src/stores/memory.ts',
+      'stores/postgres': 'src/stores/postgres.ts',
       'stores/sqlite': 'src/stores/sqlite.ts',
       'testing/index': 'src/testing/index.ts',
     },

@@ -1,0 +1,314 @@
+import { StorageError } from '../../errors.ts';
+import { type Version, wins } from '../../merge.ts';
+import type { Change, Verdict } from '../types.ts';
+import type { TableInfo } from './catalog.ts';
+import { arrayOf, isRefusal, type Session } from './driver.ts';
+import { findAttempts, release } from './inbox.ts';
+import { describeRefusal } from './refusal.ts';
+import {
+  type Answer,
+  commitStatement,
+  hasRow,
+  type RowBearing,
+  rowKey,
+  tablesOf,
+} from './statement.ts';
+
+/** What a commit needs to know of the database. */
+export interface CommitContext {
+  readonly tables: ReadonlyMap<string, TableInfo>;
+  /** How long to wait for a lock, as a setting of the server's. */
+  readonly lockTimeout: string;
+}
+
+/** A change and its place in the batch. */
+interface Item {
+  readonly place: number;
+  readonly change: Change;
+}
+
+/** Distinct events that one statement can commit. */
+interface Wave {
+  readonly force: boolean;
+  readonly items: Item[];
+  /** By the place of the first, what came after it under the same id. */
+  readonly repeats: Map<number, Item[]>;
+}
+
+/** What became of an event, and the content its id stands for now. */
+interface Outcome {
+  readonly verdict: Verdict;
+  /** `null` where the id was not claimed. */
+  readonly digest: string | null;
+}
+
+/** Whether one statement can commit a batch, unless a row is refused. */
+export function isSimple(batch: readonly Change[]): boolean {
+  return (
+    batch.every(({ replayOf }) => replayOf === undefined) && toWaves(itemsOf(batch)).length === 1
+  );
+}
+
+/** Commits a simple batch by one statement. */
+export async function commitSimple(
+  session: Session,
+  batch: readonly Change[],
+  context: CommitContext,
+): Promise<readonly Verdict[]> {
+  const verdicts = new Array<Verdict>(batch.length);
+  for (const wave of toWaves(itemsOf(batch))) {
+    const outcomes = await commitItems(session, wave, context);
+    wave.items.forEach(({ place }, i) => {
+      const outcome = at(outcomes, i);
+      verdicts[place] = outcome.verdict;
+      for (const repeat of wave.repeats.get(place) ?? []) {
+        verdicts[repeat.place] = judgeRepeat(repeat.change, outcome.digest);
+      }
+    });
+  }
+  return verdicts;
+}
+
+/**
+ * Commits any batch inside a transaction: replays, the same event several times by force, and rows
+ * that the table refuses, which are found by halving.
+ */
+export async function commitCarefully(
+  session: Session,
+  batch: readonly Change[],
+  context: CommitContext,
+): Promise<readonly Verdict[]> {
+  const verdicts = new Array<Verdict>(batch.length);
+  // A constraint that is checked at the end would fail the batch when nobody can tell whose it is.
+  await session.query('SET CONSTRAINTS ALL IMMEDIATE', []);
+  const current: Item[] = [];
+  for (const item of itemsOf(batch)) {
+    const { clientId, replayOf } = item.change;
+    const isOutdated =
+      replayOf !== undefined &&
+      (await findAttempts(session, clientId, replayOf.key)) !== replayOf.attempts;
+    if (isOutdated) verdicts[item.place] = 'duplicate';
+    else current.push(item);
+  }
+  await commitWaves(session, current, context, verdicts);
+  for (const { place, change } of current) {
+    const { clientId, eventId, replayOf } = change;
+    const isSettled = verdicts[place] !== 'conflict' && typeof verdicts[place] === 'string';
+    if (isSettled && replayOf !== undefined && replayOf.key !== eventId) {
+      await release(session, clientId, replayOf.key);
+    }
+  }
+  return verdicts;
+}
+
+async function commitWaves(
+  session: Session,
+  items: readonly Item[],
+  context: CommitContext,
+  verdicts: Verdict[],
+): Promise<void> {
+  for (const wave of toWaves(items)) {
+    const outcomes = await commitGuarded(session, wave, context);
+    for (const [i, { place }] of wave.items.entries()) {
+      const { verdict, digest } = at(outcomes, i);
+      verdicts[place] = verdict;
+      const repeats = wave.repeats.get(place) ?? [];
+      if (digest === null) await commitWaves(session, repeats, context, verdicts);
+      else for (const { place, change } of repeats) verdicts[place] = judgeRepeat(change, digest);
+    }
+  }
+}
+
+/** Commits what it can of a wave: where a row is refused, its halves on their own. */
+async function commitGuarded(
+  session: Session,
+  wave: Omit<Wave, 'repeats'>,
+  context: CommitContext,
+): Promise<readonly Outcome[]> {
+  const { force, items } = wave;
+  await session.query('SAVEPOINT wave', []);
+  try {
+    const outcomes = await commitItems(session, wave, context);
+    await session.query('RELEASE wave', []);
+    return outcomes;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    await session.query('ROLLBACK TO wave', []);
+    const [only] = items;
+    if (items.length === 1 && only !== undefined) {
+      const verdict = await describeRefusal(session, only.change, error, context.tables);
+      return [{ verdict, digest: null }];
+    }
+  }
+  const half = Math.ceil(items.length / 2);
+  return [
+    ...(await commitGuarded(session, { force, items: items.slice(0, half) }, context)),
+    ...(await commitGuarded(session, { force, items: items.slice(half) }, context)),
+  ];
+}
+
+/** How often an entry may be pruned between two looks at it. */
+const ATTEMPTS = 5;
+
+/** Planning takes as long as committing a few dozen events; small batches come in many shapes. */
+const NAMED_FROM = 8;
+
+async function commitItems(
+  session: Session,
+  { force, items }: Omit<Wave, 'repeats'>,
+  context: CommitContext,
+): Promise<readonly Outcome[]> {
+  const outcomes = new Array<Outcome>(items.length);
+  let places = items.map((_, i) => i);
+  for (let attempt = 0; places.length > 0; attempt++) {
+    if (attempt === ATTEMPTS) throw new StorageError('The inbox would not hold still.');
+    const changes = places.map((place) => at(items, place).change);
+    const statement = commitStatement(changes, context.tables, force, context.lockTimeout);
+    const { text, values, name } = statement;
+    const isLarge = changes.length >= NAMED_FROM;
+    const [row] = await session.query(text, values, isLarge ? name : undefined);
+    const findings = readAnswer(changes, row?.['answer']);
+    const { known } = findings;
+    const unknown = changes.flatMap((_, i) => (findings.isFresh(i) || known.has(i) ? [] : i));
+    // Somebody else committed these while the statement waited: it could not see yet what.
+    const seen = unknown.length === 0 ? known : await readDigests(session, changes, unknown);
+    const verdicts = judgeFresh(changes, findings);
+    places = places.filter((place, i) => {
+      const change = at(changes, i);
+      const verdict = verdicts.get(i);
+      const digest = known.get(i) ?? seen.get(i);
+      if (verdict !== undefined) outcomes[place] = { verdict, digest: change.digest };
+      else if (digest !== undefined) {
+        outcomes[place] = { verdict: judgeRepeat(change, digest), digest };
+      } else return true;
+      return false;
+    });
+  }
+  return outcomes;
+}
+
+/** An {@link Answer}, for looking up. */
+interface Findings {
+  readonly isFresh: (place: number) => boolean;
+  /** The digest of events that were processed before. */
+  readonly known: ReadonlyMap<number, string>;
+  readonly isWritten: (change: RowBearing) => boolean;
+  /** Column → version of rows that several events are about, as they were before. */
+  readonly old: ReadonlyMap<string, Readonly<Record<string, Version>>>;
+}
+
+function readAnswer(changes: readonly Change[], text: string | null | undefined): Findings {
+  const { fresh, known, written, old } = JSON.parse(text ?? '') as Answer;
+  const tables = tablesOf(changes);
+  const claimed = fresh && new Set(fresh);
+  const idOf = (table: string, key: readonly string[]): string => JSON.stringify([table, ...key]);
+  const ids = new Map(
+    tables.map((table, i) => [
+      table,
+      written[i] && new Set(written[i].map((key) => idOf(table, key))),
+    ]),
+  );
+  return {
+    isFresh: (place) => claimed?.has(place) ?? true,
+    known: new Map(known),
+    isWritten: (change) => ids.get(change.row.table)?.has(rowKey(change)) ?? true,
+    old: new Map(
+      tables.flatMap((table, i) =>
+        (old[i] ?? []).map(([key, versions]) => [idOf(table, key), versions ?? {}] as const),
+      ),
+    ),
+  };
+}
+
+/** The verdicts of events that are fresh. */
+function judgeFresh(
+  changes: readonly Change[],
+  { isFresh, isWritten, old }: Findings,
+): ReadonlyMap<number, Verdict> {
+  const verdicts = new Map<number, Verdict>();
+  const rows = new Map<string, number[]>();
+  for (const [i, change] of changes.entries()) {
+    if (!isFresh(i)) continue;
+    verdicts.set(i, !hasRow(change) || isWritten(change) ? 'applied' : 'stale');
+    if (!hasRow(change)) continue;
+    const id = rowKey(change);
+    const others = rows.get(id);
+    if (others === undefined) rows.set(id, [i]);
+    else others.push(i);
+  }
+  for (const [id, places] of rows) {
+    if (places.length > 1) judgeShared(places, changes, old.get(id), verdicts);
+  }
+  return verdicts;
+}
+
+/** Several events about one row, judged one after another. */
+function judgeShared(
+  places: readonly number[],
+  changes: readonly Change[],
+  old: Readonly<Record<string, Version>> | undefined,
+  verdicts: Map<number, Verdict>,
+): void {
+  const versions = new Map(Object.entries(old ?? {}));
+  let isNew = old === undefined;
+  for (const place of places) {
+    const row = at(changes, place).row;
+    if (row === null) continue;
+    const { values, version } = row;
+    const winners = Object.keys(values).filter((column) => wins(version, versions.get(column)));
+    for (const column of winners) versions.set(column, version);
+    verdicts.set(place, winners.length > 0 || isNew ? 'applied' : 'stale');
+    isNew = false;
+  }
+}
+
+async function readDigests(
+  session: Session,
+  changes: readonly Change[],
+  places: readonly number[],
+): Promise<ReadonlyMap<number, string>> {
+  const rows = await session.query(
+    `SELECT i.place::text AS place, e.digest
+       FROM unnest($1::int[], $2::text[], $3::text[]) AS i(place, client_id, event_id)
+       JOIN his_events AS e USING (client_id, event_id) WHERE e.state <> 'quarantined'`,
+    [
+      arrayOf(places),
+      arrayOf(places.map((place) => at(changes, place).clientId)),
+      arrayOf(places.map((place) => at(changes, place).eventId)),
+    ],
+  );
+  return new Map(rows.map(({ place, digest }) => [Number(place), digest ?? '']));
+}
+
+function judgeRepeat({ digest }: Change, claimed: string | null): Verdict {
+  return digest === claimed ? 'duplicate' : 'conflict';
+}
+
+function toWaves(items: readonly Item[]): readonly Wave[] {
+  const waves: Wave[] = [];
+  let places = new Map<string, number>();
+  for (const item of items) {
+    const { clientId, eventId, force = false } = item.change;
+    const id = JSON.stringify([clientId, eventId]);
+    const wave = waves.at(-1);
+    const first = places.get(id);
+    if (wave?.force !== force || (first !== undefined && force)) {
+      waves.push({ force, items: [item], repeats: new Map() });
+      places = new Map([[id, item.place]]);
+    } else if (first === undefined) {
+      wave.items.push(item);
+      places.set(id, item.place);
+    } else {
+      wave.repeats.set(first, [...(wave.repeats.get(first) ?? []), item]);
+    }
+  }
+  return waves;
+}
+
+function itemsOf(batch: readonly Change[]): readonly Item[] {
+  return batch.map((change, place) => ({ place, change }));
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  return list[index] as T;
+}

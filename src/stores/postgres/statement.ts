@@ -1,0 +1,370 @@
+import { createHash } from 'node:crypto';
+import { SchemaError } from '../../errors.ts';
+import type { JsonValue } from '../../events.ts';
+import type { Change, RowChange } from '../types.ts';
+import type { ColumnInfo, TableInfo } from './catalog.ts';
+import { arrayOf, DROPPED, literal, quote, type SqlValue } from './driver.ts';
+
+/** A statement and its parameters. */
+export interface Statement {
+  readonly text: string;
+  /** The same for the same text, for a server that is to plan it once only. */
+  readonly name: string;
+  readonly values: readonly SqlValue[];
+}
+
+/** A change that has a row. */
+export type RowBearing = Change & { readonly row: RowChange };
+
+/** Changes of one table, each with its place in the batch. */
+interface TableChanges extends TableShape {
+  readonly places: readonly number[];
+  readonly changes: readonly RowBearing[];
+}
+
+/** What the text of a statement depends on. */
+interface TableShape {
+  readonly table: string;
+  readonly key: readonly string[];
+  readonly columns: readonly ColumnInfo[];
+  /** Two changes are about one row. */
+  readonly isShared: boolean;
+}
+
+/** What a {@link commitStatement} answers, as JSON in its column `answer`. */
+export interface Answer {
+  /** The places of events that were claimed; `null`: all of them. */
+  readonly fresh: readonly number[] | null;
+  /** The place and digest of events that had been processed before. */
+  readonly known: readonly (readonly [place: number, digest: string])[] | null;
+  /** By table: the keys of rows that were written; `null`: all of them. */
+  readonly written: readonly (readonly (readonly string[])[] | null)[];
+  /** By table: the rows that several changes are about, as they were before. */
+  readonly old: readonly (readonly OldRow[] | null)[];
+}
+
+type OldRow = readonly [key: readonly string[], versions: Readonly<Record<string, string>> | null];
+
+/**
+ * One statement that claims a batch of events and merges their rows: all of it is durable, or
+ * nothing was written.
+ *
+ * - `claimed` waits for whoever has the same event in work, because ON CONFLICT DO UPDATE does. An
+ *   event that was processed before is left as it is, and is not returned.
+ * - The rows of fresh events are folded where several are about one, because ON CONFLICT touches no
+ *   row twice, and merged column by column.
+ * - Claims and rows are taken in the order of their keys, so that two batches do not wait for each
+ *   other in a circle.
+ *
+ * @param changes - Distinct events.
+ * @param force - Events that were processed before with the same content are fresh too.
+ * @param lockTimeout - How long to wait for a lock, as a setting of the server's.
+ */
+export function commitStatement(
+  changes: readonly Change[],
+  tables: ReadonlyMap<string, TableInfo>,
+  force: boolean,
+  lockTimeout: string,
+): Statement {
+  const groups = groupByTable(changes, tables);
+  const shape = JSON.stringify([
+    force,
+    groups.map(({ table, key, columns, isShared }) => [table, key, columns, isShared]),
+  ]);
+  let known = texts.get(shape);
+  if (known === undefined) {
+    const text = statementText(groups, force);
+    known = { text, name: `his_${createHash('sha256').update(text).digest('hex').slice(0, 32)}` };
+    // Patches carry any set of columns, so the number of shapes has no bound of its own.
+    if (texts.size >= 1_000) texts.clear();
+    texts.set(shape, known);
+  }
+  const values = [lockTimeout, ...claimValues(changes), ...groups.flatMap(tableValues)];
+  return { ...known, values };
+}
+
+const texts = new Map<string, Omit<Statement, 'values'>>();
+
+/** What tells a row from all others: the table, the client, and the key by the names of its columns. */
+export function rowKey({ clientId, row }: RowBearing): string {
+  const names = Object.keys(row.key).sort();
+  return JSON.stringify([row.table, clientId, ...names.map((name) => row.key[name])]);
+}
+
+/** Whether a change has a row. */
+export function hasRow(change: Change): change is RowBearing {
+  return change.row !== null;
+}
+
+/** The tables a batch writes to, in the order of {@link Answer}. */
+export function tablesOf(changes: readonly Change[]): readonly string[] {
+  return [...new Set(changes.flatMap(({ row }) => row?.table ?? []))].sort();
+}
+
+function groupByTable(
+  changes: readonly Change[],
+  tables: ReadonlyMap<string, TableInfo>,
+): readonly TableChanges[] {
+  return tablesOf(changes).map((table) => {
+    const info = tables.get(table);
+    if (info === undefined) throw new SchemaError([`table ${table} was not prepared`], []);
+    const places = changes.flatMap(({ row }, place) => (row?.table === table ? place : []));
+    const mine = changes.filter(hasRow).filter(({ row }) => row.table === table);
+    const names = new Set(mine.flatMap(({ row }) => Object.keys(row.values)));
+    return {
+      table,
+      key: Object.keys(mine[0]?.row.key ?? {}).sort(),
+      columns: [...names].sort().map((name) => columnOf(info, name)),
+      isShared: new Set(mine.map(rowKey)).size < mine.length,
+      places,
+      changes: mine,
+    };
+  });
+}
+
+function columnOf({ name: table, columns }: TableInfo, name: string): ColumnInfo {
+  const column = columns.get(name);
+  if (column === undefined) throw new SchemaError([`column ${table}.${name} was not prepared`], []);
+  return column;
+}
+
+/** The parameters of `input`: texts, then numbers, then the bodies as one value. */
+const CLAIM_COLUMNS = [
+  'client_id',
+  'event_id',
+  'type',
+  'occurred_at',
+  'received_at',
+  'state',
+  'digest',
+  'form',
+  'mapping_version',
+] as const;
+
+function claimValues(changes: readonly Change[]): readonly SqlValue[] {
+  const texts = [
+    changes.map(({ clientId }) => clientId),
+    changes.map(({ eventId }) => eventId),
+    changes.map(({ type }) => type),
+    changes.map(({ occurredAt }) => occurredAt),
+    changes.map(({ receivedAt }) => receivedAt),
+    changes.map(({ row }) => (row === null ? 'declined' : 'applied')),
+    changes.map(({ digest }) => digest),
+    changes.map(({ form }) => form),
+    changes.map(({ mappingVersion }) => mappingVersion),
+  ];
+  // A list of bodies would be sent in hexadecimal.
+  const sizes = changes.map(({ body }) => body?.byteLength ?? null);
+  const bodies = new Uint8Array(sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0));
+  let end = 0;
+  const starts = changes.map(({ body }) => {
+    const start = end;
+    if (body !== null) bodies.set(body, start);
+    end += body?.byteLength ?? 0;
+    return start + 1;
+  });
+  const places = changes.map((_, place) => place);
+  return [...[...texts, places, starts, sizes].map(arrayOf), bodies];
+}
+
+function tableValues({ key, columns, places, changes }: TableChanges): readonly SqlValue[] {
+  const rows = changes.map(({ row }) => row);
+  return [
+    places,
+    rows.map(({ version }) => version),
+    // Which columns a change carries, because null is a value.
+    rows.map(({ values }) =>
+      columns.map(({ name }) => (Object.hasOwn(values, name) ? '1' : '0')).join(''),
+    ),
+    ...key.map((name) => rows.map((row) => row.key[name] ?? null)),
+    ...columns.map((column) => rows.map(({ values }) => cell(values, column))),
+  ].map(arrayOf);
+}
+
+/** A value of a row as text, which every type of column can be read from. */
+export function cell(
+  values: Readonly<Record<string, JsonValue>>,
+  { name, type }: ColumnInfo,
+): string | null {
+  const value = Object.hasOwn(values, name) ? values[name] : null;
+  if (value === null || value === undefined) return null;
+  return typeof value === 'string' && !type.startsWith('json') ? value : JSON.stringify(value);
+}
+
+function statementText(tables: readonly TableShape[], force: boolean): string {
+  let parameters = 0;
+  const next = (type: string): string => `$${String(++parameters)}::${type}`;
+  const parts = [settings(next), ...claims(next, force)];
+  const written: string[] = [];
+  const old: string[] = [];
+  for (const [index, table] of tables.entries()) {
+    const n = String(index);
+    const name = quote(table.table);
+    const keyOf = (row: string): string =>
+      `json_build_array(${['client_id', ...table.key].map((column) => `${row}.${quote(column)}`).join(', ')})`;
+    parts.push(rows(table, n, next), upsert(table, n));
+    written.push(
+      `(SELECT CASE WHEN count(*) = (SELECT count(*) FROM rows${n}) THEN NULL
+      WHEN ${hasBeforeTrigger(table)}
+      -- No number: fails the statement, and with it the claims.
+      THEN to_json((${literal(DROPPED)} || count(*))::int)
+      ELSE coalesce(json_agg(${keyOf('w')}), '[]') END FROM written${n} AS w)`,
+    );
+    const sameRow = [
+      't.client_id = r.client_id',
+      ...table.key.map((column, i) => `t.${quote(column)} = r.k${String(i)}`),
+    ].join(' AND ');
+    old.push(
+      table.isShared
+        ? `(SELECT json_agg(json_build_array(${keyOf('t')}, t.his_versions))
+      FROM rows${n} AS r JOIN ${name} AS t ON ${sameRow} WHERE r.changes > 1)`
+        : 'NULL',
+    );
+  }
+  return `WITH ${parts.join(',\n')}
+SELECT json_build_object(
+  'fresh', (SELECT CASE WHEN count(*) < (SELECT count(*) FROM input)
+    THEN coalesce(json_agg(place), '[]') END FROM fresh),
+  'known', (SELECT json_agg(json_build_array(i.place, e.digest))
+    FROM (SELECT * FROM input WHERE place NOT IN (SELECT place FROM fresh)) AS i
+    CROSS JOIN LATERAL (SELECT digest FROM his_events
+      WHERE client_id = i.client_id AND event_id = i.event_id AND state <> 'quarantined'
+      LIMIT 1) AS e),
+  'written', json_build_array(${written.join(', ')}),
+  'old', json_build_array(${old.join(', ')})
+)::text AS answer`;
+}
+
+/** Settings of this transaction, which `input` depends on, so that they hold before any lock. */
+function settings(next: (type: string) => string): string {
+  return `settings AS MATERIALIZED (
+  SELECT set_config('lock_timeout', ${next('text')}, true) AS lock_timeout,
+    set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS durability
+)`;
+}
+
+function claims(next: (type: string) => string, force: boolean): readonly string[] {
+  const lists = [
+    ...CLAIM_COLUMNS.map(() => next('text[]')),
+    ...['place', 'body_start', 'body_size'].map(() => next('int[]')),
+  ];
+  const values = CLAIM_COLUMNS.map((name) =>
+    name === 'received_at' ? 'received_at::timestamptz' : name,
+  );
+  const updates = [...CLAIM_COLUMNS.slice(2), 'body'].map((name) => `${name} = EXCLUDED.${name}`);
+  return [
+    `input AS MATERIALIZED (
+  SELECT u.* FROM settings CROSS JOIN unnest(${lists.join(', ')})
+    AS u(${CLAIM_COLUMNS.join(', ')}, place, body_start, body_size)
+  WHERE settings.lock_timeout IS NOT NULL AND settings.durability IS NOT NULL
+)`,
+    `claimed AS (
+  INSERT INTO his_events AS e (${CLAIM_COLUMNS.join(', ')}, body)
+  SELECT ${values.join(', ')}, substring(${next('bytea')} FROM body_start FOR body_size)
+  FROM input ORDER BY client_id COLLATE "C", event_id COLLATE "C"
+  ON CONFLICT (client_id, event_id) DO UPDATE SET
+    ${updates.join(', ')}, code = NULL, reason = NULL, attempts = e.attempts + 1
+  WHERE e.state = 'quarantined'${force ? ' OR e.digest = EXCLUDED.digest' : ''}
+  RETURNING e.client_id, e.event_id
+)`,
+    `fresh AS MATERIALIZED (
+  SELECT input.place, input.client_id FROM input JOIN claimed USING (client_id, event_id)
+)`,
+  ];
+}
+
+/**
+ * What is to be merged, one row a key. Columns have names of ours here (`k0`, `v0`), because those
+ * of the host may have any. A column that no change carries is absent from `versions`.
+ */
+function rows(
+  { key, columns, isShared }: TableShape,
+  n: string,
+  next: (type: string) => string,
+): string {
+  const keys = key.map((_, i) => `k${String(i)}`);
+  const cells = columns.map((_, i) => `v${String(i)}`);
+  const names = ['place', 'version', 'mask', ...keys, ...cells];
+  const lists = names.map((name) => next(name === 'place' ? 'int[]' : 'text[]'));
+  const carries = (i: number): string => `substr(mask, ${String(i + 1)}, 1) = '1'`;
+  const newest = (name: string, i: number): string =>
+    `(array_agg(${name} ORDER BY version COLLATE "C" DESC, place DESC) FILTER (WHERE ${carries(i)}))[1] AS ${name}`;
+  const versions = object(columns, (i) =>
+    isShared
+      ? `max(version COLLATE "C") FILTER (WHERE ${carries(i)})`
+      : `CASE WHEN ${carries(i)} THEN version END`,
+  );
+  const selected = [
+    'client_id',
+    ...keys,
+    ...(isShared ? cells.map(newest) : cells),
+    `${versions} AS versions`,
+    ...(isShared ? ['count(*) AS changes'] : []),
+  ];
+  return `rows${n} AS MATERIALIZED (
+  SELECT ${selected.join(',\n    ')}
+  FROM unnest(${lists.join(', ')}) AS u(${names.join(', ')}) JOIN fresh USING (place)${
+    isShared ? `\n  GROUP BY ${['client_id', ...keys].join(', ')}` : ''
+  }
+)`;
+}
+
+/** Merges the rows, column by column. */
+function upsert(shape: TableShape, n: string): string {
+  const { table, key, columns } = shape;
+  const keys = ['client_id', ...key.map((_, i) => `k${String(i)}`)];
+  const names = ['client_id', ...key].map(quote);
+  const version = (row: string, name: string): string => `${row}.his_versions->>${literal(name)}`;
+  const wins = (name: string): string =>
+    `(${version('EXCLUDED', name)}) COLLATE "C" >= coalesce(${version('t', name)}, '')`;
+  const assignments = columns.map(
+    ({ name }) =>
+      `${quote(name)} = CASE WHEN ${wins(name)} THEN EXCLUDED.${quote(name)} ELSE t.${quote(name)} END`,
+  );
+  const winners = object(
+    columns,
+    (_, name) => `CASE WHEN ${wins(name)} THEN ${version('EXCLUDED', name)} END`,
+  );
+  // Where a trigger may drop rows, only a row that is always written is missed when it is dropped.
+  const isNews = [...columns.map(({ name }) => wins(name)), hasBeforeTrigger(shape)];
+  return `written${n} AS (
+  INSERT INTO ${quote(table)} AS t (${[...names, ...columns.map(({ name }) => quote(name)), 'his_versions'].join(', ')})
+  SELECT ${[...keys, ...columns.map((column, i) => cast(`v${String(i)}`, column)), 'versions'].join(', ')}
+  FROM rows${n} ORDER BY ${keys.map((name) => `${name} COLLATE "C"`).join(', ')}
+  ON CONFLICT (${names.join(', ')}) DO UPDATE SET
+    ${[...assignments, `his_versions = coalesce(t.his_versions, '{}') || ${winners}`].join(',\n    ')}
+  WHERE ${isNews.join('\n    OR ')}
+  RETURNING ${names.map((name) => `t.${name}`).join(', ')}
+)`;
+}
+
+/** A function takes 100 arguments at most. */
+const MEMBERS_PER_CALL = 50;
+
+/** An object of the columns for which the expression is not NULL. */
+function object(
+  columns: readonly ColumnInfo[],
+  expression: (index: number, name: string) => string,
+): string {
+  if (columns.length === 0) return `'{}'::jsonb`;
+  const members = columns.map(({ name }, i) => `${literal(name)}, ${expression(i, name)}`);
+  const calls: string[] = [];
+  for (let i = 0; i < members.length; i += MEMBERS_PER_CALL) {
+    calls.push(`jsonb_build_object(${members.slice(i, i + MEMBERS_PER_CALL).join(', ')})`);
+  }
+  return `jsonb_strip_nulls(${calls.join(' || ')})`;
+}
+
+/** A text as the column has it; the table's default where no change carries the column. */
+function cast(value: string, { name, type, fallback }: ColumnInfo): string {
+  const typed = type === 'text' ? value : `${value}::${type}`;
+  if (fallback === null) return typed;
+  return `CASE WHEN versions ? ${literal(name)} THEN ${typed} ELSE ${fallback} END`;
+}
+
+/** Whether the host has a trigger that can drop rows. */
+function hasBeforeTrigger({ table }: TableShape): string {
+  return `EXISTS (SELECT FROM pg_trigger WHERE tgrelid = ${literal(quote(table))}::regclass
+      AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype::int & 3 = 3)`;
+}
