@@ -22,7 +22,11 @@ export interface ReceiverLimits {
   readonly storeTimeout?: number;
   /** The most events that are committed together. @default 128 */
   readonly batchSize?: number;
-  /** The most events that wait for the store; beyond that the answer is 503. @default 1_000 */
+  /**
+   * The most events that wait to be committed, and the most refused ones that wait for quarantine;
+   * beyond that the answer is 503.
+   * @default 1_000
+   */
   readonly queueSize?: number;
 }
 

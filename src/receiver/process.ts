@@ -10,6 +10,7 @@ import type {
   BodyForm,
   Change,
   QuarantineVerdict,
+  RefusedEvent,
   ReplayedEntry,
   RowChange,
   Verdict,
@@ -60,6 +61,8 @@ export interface Processing {
   readonly prepare: (mappings: MappingSet) => Promise<void>;
   /** Commits a change; `undefined` where there is no room for it. */
   readonly commit: (change: Change) => Promise<Verdict> | undefined;
+  /** Keeps a refused event; `undefined` where there is no room for it. */
+  readonly quarantine: (event: RefusedEvent) => Promise<QuarantineVerdict> | undefined;
 }
 
 /**
@@ -70,22 +73,23 @@ export interface Processing {
  */
 export async function processDelivery(
   delivery: Delivery,
-  { settings, prepare, commit }: Processing,
+  processing: Processing,
 ): Promise<Outcome> {
+  const { settings, prepare, commit } = processing;
   const parsed = parseStrictJson(delivery.body);
   if (!parsed.ok) {
-    return refuse({ delivery, form: 'envelope', eventId: null }, settings, {
+    return refuse({ delivery, form: 'envelope', eventId: null }, processing, {
       code: 'invalid_json',
       message: parsed.reason,
     });
   }
   const draft = readEvent(delivery, parsed.value, settings);
-  if ('refusal' in draft) return refuse(draft, settings, draft.refusal);
+  if ('refusal' in draft) return refuse(draft, processing, draft.refusal);
   const { event, occurredAt } = draft;
 
   const ahead = occurredAt.epochMillis - settings.now();
   if (ahead > settings.maxClockSkew) {
-    return refuse(draft, settings, {
+    return refuse(draft, processing, {
       code: 'timestamp_in_future',
       message: `The timestamp is ${String(Math.ceil(ahead / 1000))} s ahead of the receiver's clock.`,
     });
@@ -97,7 +101,7 @@ export async function processDelivery(
   );
   const mapping = mappings && resolveMapping(mappings, clientId, event.type);
   if (mappings === undefined || mappings === null || mapping === undefined) {
-    return refuse(draft, settings, {
+    return refuse(draft, processing, {
       code: 'mapping_not_found',
       message: `No mapping found for event_type '${event.type}' and Client-ID ${clientId}.`,
     });
@@ -105,7 +109,7 @@ export async function processDelivery(
   const mapped = { ...draft, mappingVersion: mappings.version };
   const row = mapping === null ? null : toRow(mapping, draft);
   if (row !== null && 'errors' in row) {
-    return refuse(mapped, settings, {
+    return refuse(mapped, processing, {
       code: 'transform_failed',
       message: 'The event has fields that cannot be stored.',
       errors: row.errors,
@@ -118,7 +122,7 @@ export async function processDelivery(
   if (verdict === undefined) {
     return { verdict: 'overloaded', eventId: event.event_id, type: event.type };
   }
-  return judge(verdict, mapped, mapping, settings);
+  return judge(verdict, mapped, mapping, processing);
 }
 
 type ReadDraft = Draft & Required<Pick<Draft, 'event' | 'occurredAt' | 'digest'>>;
@@ -231,15 +235,15 @@ function judge(
   verdict: Verdict,
   draft: ReadDraft,
   mapping: CompiledMapping | null,
-  settings: Settings,
+  processing: Processing,
 ): Outcome | Promise<Outcome> {
   const { eventId, event } = draft;
-  if (verdict === 'conflict') return refuse(draft, settings, REFUSALS.conflict);
+  if (verdict === 'conflict') return refuse(draft, processing, REFUSALS.conflict);
   if (isRejection(verdict)) {
     const { rejected, column } = verdict;
     const field = mapping?.fields.find(({ to }) => to === column);
     const subject = column === undefined ? 'The table' : `Column ${column}`;
-    return refuse(draft, settings, {
+    return refuse(draft, processing, {
       code: 'constraint_failed',
       message: `${subject} refuses the row: ${rejected}`,
       ...(field === undefined
@@ -272,25 +276,28 @@ export function reasonOf({ message, errors = [] }: Refusal): string {
 }
 
 /** Hands a body to quarantine, where it waits for a mended mapping or a resend. */
-async function refuse(draft: Draft, settings: Settings, refusal: Refusal): Promise<Outcome> {
+async function refuse(
+  draft: Draft,
+  { quarantine }: Processing,
+  refusal: Refusal,
+): Promise<Outcome> {
   const { delivery, form, eventId, event, occurredAt, digest } = draft;
-  const kept = await withDeadline('The store', settings.limits.storeTimeout, () =>
-    settings.store.quarantine({
-      clientId: delivery.clientId,
-      eventId,
-      type: event?.type ?? null,
-      occurredAt: occurredAt?.utc ?? null,
-      receivedAt: new Date(delivery.receivedAt).toISOString(),
-      digest: digest ?? null,
-      body: delivery.body,
-      form,
-      mappingVersion: draft.mappingVersion ?? null,
-      code: refusal.code,
-      reason: reasonOf(refusal),
-      ...(delivery.replayOf === undefined ? {} : { replayOf: delivery.replayOf }),
-    }),
-  );
   const type = event?.type ?? null;
+  const kept = await quarantine({
+    clientId: delivery.clientId,
+    eventId,
+    type,
+    occurredAt: occurredAt?.utc ?? null,
+    receivedAt: new Date(delivery.receivedAt).toISOString(),
+    digest: digest ?? null,
+    body: delivery.body,
+    form,
+    mappingVersion: draft.mappingVersion ?? null,
+    code: refusal.code,
+    reason: reasonOf(refusal),
+    ...(delivery.replayOf === undefined ? {} : { replayOf: delivery.replayOf }),
+  });
+  if (kept === undefined) return { verdict: 'overloaded', eventId, type };
   // An event that was applied stays so; but a replay by force is to hear that it could not be again.
   return kept === 'duplicate' && delivery.force !== true
     ? { verdict: 'duplicate', eventId, type }

@@ -17,6 +17,7 @@ import { type Outcome, processDelivery, reasonOf } from './process.ts';
 import { REPLAY_OPTIONS, replayEvents, type ReplayOptions, type ReplayReport } from './replay.ts';
 import { failure, REFUSALS, type ReceiverResponse, type Refusal, success } from './responses.ts';
 import type { Receiver, ReceiverRequest } from './types.ts';
+import type { QuarantineVerdict, RefusedEvent } from '../stores/types.ts';
 
 /**
  * Makes the receiving end of the webhook. It knows no framework: hand it to `expressReceiver`,
@@ -55,6 +56,8 @@ class WebhookReceiver implements Receiver {
   readonly #inFlight = new Set<Promise<unknown>>();
   readonly #pruning: ReturnType<typeof setInterval>;
   #ready: Promise<void> | undefined;
+  /** How many refused events are on their way into quarantine. */
+  #quarantines = 0;
   #isClosing = false;
 
   constructor(settings: Settings) {
@@ -96,6 +99,7 @@ class WebhookReceiver implements Receiver {
           settings: this.#settings,
           prepare: this.#prepare,
           commit: (change) => this.#commits.commit(change),
+          quarantine: (event) => this.#quarantine(event),
         }),
       ),
     );
@@ -141,6 +145,10 @@ class WebhookReceiver implements Receiver {
           settings: this.#settings,
           prepare: this.#prepare,
           commit: (change) => (this.#commits.isFull ? undefined : this.#commits.commit(change)),
+          quarantine: (event) =>
+            this.#quarantines >= this.#settings.limits.queueSize
+              ? undefined
+              : this.#quarantine(event),
         },
       );
       return this.#answerOutcome(outcome, client);
@@ -169,6 +177,16 @@ class WebhookReceiver implements Receiver {
     }
     return prepared;
   };
+
+  async #quarantine(event: RefusedEvent): Promise<QuarantineVerdict> {
+    const { store, limits } = this.#settings;
+    this.#quarantines++;
+    try {
+      return await withDeadline('The store', limits.storeTimeout, () => store.quarantine(event));
+    } finally {
+      this.#quarantines--;
+    }
+  }
 
   #prepareStore(tables: MappingSet['tables']): Promise<void> {
     const { store, limits } = this.#settings;

@@ -424,6 +424,28 @@ describe('quarantine and replay', () => {
     expect((await post(receiver, 'x')).status).toBe(400);
   });
 
+  it('lets no more refused events wait for the store than its queue holds', async () => {
+    let finish: (() => void) | undefined;
+    const opened = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const inner = memoryStore();
+    const store: EventStore = {
+      ...inner,
+      quarantine: async (event) => {
+        await opened;
+        return inner.quarantine(event);
+      },
+    };
+    const { receiver } = fixture({ store, limits: { queueSize: 2 } });
+    const kept = [post(receiver, 'a'), post(receiver, 'b')];
+    const third = await post(receiver, 'c');
+    expect(third).toMatchObject({ status: 503, body: { code: 'overloaded' } });
+    finish?.();
+    expect((await Promise.all(kept)).map(({ status }) => status)).toEqual([400, 400]);
+    expect((await post(receiver, 'c')).status).toBe(400);
+  });
+
   it('keeps no bodies but those in quarantine with bodyRetention 0', async () => {
     const { receiver, store } = fixture({ bodyRetention: 0 });
     await post(receiver, SAMPLE_REQUEST);

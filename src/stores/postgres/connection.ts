@@ -162,11 +162,14 @@ export class PostgresConnection {
         );
         throw error;
       }
-      const firstSeen = this.#firstSeen.get(client) ?? performance.now();
-      if (firstSeen >= this.#lastTimeout) {
+      let firstSeen = this.#firstSeen.get(client);
+      if (firstSeen === undefined) {
+        firstSeen = performance.now();
         this.#firstSeen.set(client, firstSeen);
-        return client;
+        // What is wrong is heard from the query; unheard, pg throws it into the process as well.
+        client.on('error', () => undefined);
       }
+      if (firstSeen >= this.#lastTimeout) return client;
       client.release(true);
     }
   }

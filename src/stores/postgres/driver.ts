@@ -12,6 +12,7 @@ export interface PostgresClient {
   }): Promise<PostgresResult>;
   /** Hands it back; with an error or `true` it is closed instead. */
   release(error?: Error | boolean): void;
+  on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /** A pool of connections: a `Pool` of `pg`, described by what is used of it. */
