@@ -160,7 +160,7 @@ describe.skipIf(missingPostgres !== false)('a receiver on PostgreSQL that', () =
       await direct.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
            WHERE query LIKE '%his_events%' AND pid <> pg_backend_pid() AND client_port IS NOT NULL
-           AND application_name = '' AND query LIKE '%settings AS MATERIALIZED%'`,
+           AND application_name = '' AND query LIKE '%his_settings AS MATERIALIZED%'`,
       );
       for (const { status } of await Promise.all(answers)) expect([200, 500]).toContain(status);
       await expectBack(fixture);

@@ -5,8 +5,10 @@ export interface ColumnInfo {
   readonly name: string;
   /** The type to cast a text to: of a domain its base, and never with a length, which would cut. */
   readonly type: string;
-  /** As declared, with its length. */
+  /** As declared, a domain for instance. */
   readonly declared: string;
+  /** The most characters, where it is a text with a length. */
+  readonly length: number | null;
   readonly isRequired: boolean;
   /** The expression of the default. */
   readonly fallback: string | null;
@@ -37,6 +39,8 @@ const TABLES = `SELECT c.relname AS name, c.relkind::text AS kind,
       'name', a.attname,
       'type', format_type(base.oid, -1),
       'declared', format_type(a.atttypid, a.atttypmod),
+      'length', CASE WHEN base.oid IN ('varchar'::regtype, 'bpchar'::regtype) AND base.typmod > 0
+        THEN base.typmod - 4 END,
       'isRequired', a.attnotnull OR t.typnotnull,
       'fallback', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid)
                   ELSE NULL END,
@@ -47,11 +51,12 @@ const TABLES = `SELECT c.relname AS name, c.relkind::text AS kind,
     JOIN pg_type t ON t.oid = a.atttypid
     CROSS JOIN LATERAL (
       WITH RECURSIVE domains AS (
-        SELECT t.oid, t.typtype, t.typbasetype
+        SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, a.atttypmod AS typmod
         UNION ALL
-        SELECT b.oid, b.typtype, b.typbasetype
+        SELECT b.oid, b.typtype, b.typbasetype, b.typtypmod,
+          CASE WHEN domains.typmod < 0 THEN domains.typtypmod ELSE domains.typmod END
         FROM domains JOIN pg_type b ON domains.typtype = 'd' AND b.oid = domains.typbasetype
-      ) SELECT oid FROM domains WHERE typtype <> 'd'
+      ) SELECT oid, typmod FROM domains WHERE typtype <> 'd'
     ) AS base
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     LEFT JOIN pg_collation l ON l.oid = a.attcollation

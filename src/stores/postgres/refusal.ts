@@ -18,7 +18,7 @@ export async function describeRefusal(
   const named = [error.column, ...(await columnsOfConstraint(session, info.name, error))];
   const column =
     named.find((name) => name !== undefined && Object.hasOwn(cells, name)) ??
-    (error.code.startsWith('22') ? await findColumn(session, cells, info) : undefined);
+    (/^2[23]/.test(error.code) ? await findColumn(session, cells, info) : undefined);
   return { rejected, ...(column === undefined ? {} : { column }) };
 }
 
@@ -51,11 +51,7 @@ async function findColumn(
     const text = cell(cells, column);
     if (text === null) continue;
     // A cast to a length cuts silently.
-    const length = /^character(?: varying)?\((\d+)\)$/.exec(column.declared)?.[1];
-    if (length !== undefined) {
-      if (Array.from(text.trimEnd()).length > Number(length)) return name;
-      continue;
-    }
+    if (column.length !== null && Array.from(text.trimEnd()).length > column.length) return name;
     await session.query('SAVEPOINT cast_of_value', []);
     try {
       await session.query(`SELECT ($1::text::${column.declared})::text AS value`, [text]);

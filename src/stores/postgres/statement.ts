@@ -49,7 +49,7 @@ type OldRow = readonly [key: readonly string[], versions: Readonly<Record<string
  * One statement that claims a batch of events and merges their rows: all of it is durable, or
  * nothing was written.
  *
- * - `claimed` waits for whoever has the same event in work, because ON CONFLICT DO UPDATE does. An
+ * - `his_claimed` waits for whoever has the same event in work, because ON CONFLICT DO UPDATE does. An
  *   event that was processed before is left as it is, and is not returned.
  * - The rows of fresh events are folded where several are about one, because ON CONFLICT touches no
  *   row twice, and merged column by column.
@@ -128,7 +128,7 @@ function columnOf({ name: table, columns }: TableInfo, name: string): ColumnInfo
   return column;
 }
 
-/** The parameters of `input`: texts, then numbers, then the bodies as one value. */
+/** The parameters of `his_input`: texts, then numbers, then the bodies as one value. */
 const CLAIM_COLUMNS = [
   'client_id',
   'event_id',
@@ -191,6 +191,7 @@ export function cell(
   return typeof value === 'string' && !type.startsWith('json') ? value : JSON.stringify(value);
 }
 
+// Names in between begin with his_, as no table of the host's does: they would hide it.
 function statementText(tables: readonly TableShape[], force: boolean): string {
   let parameters = 0;
   const next = (type: string): string => `$${String(++parameters)}::${type}`;
@@ -204,11 +205,11 @@ function statementText(tables: readonly TableShape[], force: boolean): string {
       `json_build_array(${['client_id', ...table.key].map((column) => `${row}.${quote(column)}`).join(', ')})`;
     parts.push(rows(table, n, next), upsert(table, n));
     written.push(
-      `(SELECT CASE WHEN count(*) = (SELECT count(*) FROM rows${n}) THEN NULL
+      `(SELECT CASE WHEN count(*) = (SELECT count(*) FROM his_rows${n}) THEN NULL
       WHEN ${hasBeforeTrigger(table)}
       -- No number: fails the statement, and with it the claims.
       THEN to_json((${literal(DROPPED)} || count(*))::int)
-      ELSE coalesce(json_agg(${keyOf('w')}), '[]') END FROM written${n} AS w)`,
+      ELSE coalesce(json_agg(${keyOf('w')}), '[]') END FROM his_written${n} AS w)`,
     );
     const sameRow = [
       't.client_id = r.client_id',
@@ -217,16 +218,16 @@ function statementText(tables: readonly TableShape[], force: boolean): string {
     old.push(
       table.isShared
         ? `(SELECT json_agg(json_build_array(${keyOf('t')}, t.his_versions))
-      FROM rows${n} AS r JOIN ${name} AS t ON ${sameRow} WHERE r.changes > 1)`
+      FROM his_rows${n} AS r JOIN ${name} AS t ON ${sameRow} WHERE r.changes > 1)`
         : 'NULL',
     );
   }
   return `WITH ${parts.join(',\n')}
 SELECT json_build_object(
-  'fresh', (SELECT CASE WHEN count(*) < (SELECT count(*) FROM input)
-    THEN coalesce(json_agg(place), '[]') END FROM fresh),
+  'fresh', (SELECT CASE WHEN count(*) < (SELECT count(*) FROM his_input)
+    THEN coalesce(json_agg(place), '[]') END FROM his_fresh),
   'known', (SELECT json_agg(json_build_array(i.place, e.digest))
-    FROM (SELECT * FROM input WHERE place NOT IN (SELECT place FROM fresh)) AS i
+    FROM (SELECT * FROM his_input WHERE place NOT IN (SELECT place FROM his_fresh)) AS i
     CROSS JOIN LATERAL (SELECT digest FROM his_events
       WHERE client_id = i.client_id AND event_id = i.event_id AND state <> 'quarantined'
       LIMIT 1) AS e),
@@ -235,9 +236,9 @@ SELECT json_build_object(
 )::text AS answer`;
 }
 
-/** Settings of this transaction, which `input` depends on, so that they hold before any lock. */
+/** Settings of this transaction, which `his_input` depends on, so that they hold before any lock. */
 function settings(next: (type: string) => string): string {
-  return `settings AS MATERIALIZED (
+  return `his_settings AS MATERIALIZED (
   SELECT set_config('lock_timeout', ${next('text')}, true) AS lock_timeout,
     set_config('synchronous_commit', CASE current_setting('synchronous_commit')
       WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS durability
@@ -254,22 +255,22 @@ function claims(next: (type: string) => string, force: boolean): readonly string
   );
   const updates = [...CLAIM_COLUMNS.slice(2), 'body'].map((name) => `${name} = EXCLUDED.${name}`);
   return [
-    `input AS MATERIALIZED (
-  SELECT u.* FROM settings CROSS JOIN unnest(${lists.join(', ')})
+    `his_input AS MATERIALIZED (
+  SELECT u.* FROM his_settings CROSS JOIN unnest(${lists.join(', ')})
     AS u(${CLAIM_COLUMNS.join(', ')}, place, body_start, body_size)
-  WHERE settings.lock_timeout IS NOT NULL AND settings.durability IS NOT NULL
+  WHERE his_settings.lock_timeout IS NOT NULL AND his_settings.durability IS NOT NULL
 )`,
-    `claimed AS (
+    `his_claimed AS (
   INSERT INTO his_events AS e (${CLAIM_COLUMNS.join(', ')}, body)
   SELECT ${values.join(', ')}, substring(${next('bytea')} FROM body_start FOR body_size)
-  FROM input ORDER BY client_id COLLATE "C", event_id COLLATE "C"
+  FROM his_input ORDER BY client_id COLLATE "C", event_id COLLATE "C"
   ON CONFLICT (client_id, event_id) DO UPDATE SET
     ${updates.join(', ')}, code = NULL, reason = NULL, attempts = e.attempts + 1
   WHERE e.state = 'quarantined'${force ? ' OR e.digest = EXCLUDED.digest' : ''}
   RETURNING e.client_id, e.event_id
 )`,
-    `fresh AS MATERIALIZED (
-  SELECT input.place, input.client_id FROM input JOIN claimed USING (client_id, event_id)
+    `his_fresh AS MATERIALIZED (
+  SELECT his_input.place, his_input.client_id FROM his_input JOIN his_claimed USING (client_id, event_id)
 )`,
   ];
 }
@@ -302,9 +303,9 @@ function rows(
     `${versions} AS versions`,
     ...(isShared ? ['count(*) AS changes'] : []),
   ];
-  return `rows${n} AS MATERIALIZED (
+  return `his_rows${n} AS MATERIALIZED (
   SELECT ${selected.join(',\n    ')}
-  FROM unnest(${lists.join(', ')}) AS u(${names.join(', ')}) JOIN fresh USING (place)${
+  FROM unnest(${lists.join(', ')}) AS u(${names.join(', ')}) JOIN his_fresh USING (place)${
     isShared ? `\n  GROUP BY ${['client_id', ...keys].join(', ')}` : ''
   }
 )`;
@@ -328,10 +329,10 @@ function upsert(shape: TableShape, n: string): string {
   );
   // Where a trigger may drop rows, only a row that is always written is missed when it is dropped.
   const isNews = [...columns.map(({ name }) => wins(name)), hasBeforeTrigger(shape)];
-  return `written${n} AS (
+  return `his_written${n} AS (
   INSERT INTO ${quote(table)} AS t (${[...names, ...columns.map(({ name }) => quote(name)), 'his_versions'].join(', ')})
   SELECT ${[...keys, ...columns.map((column, i) => cast(`v${String(i)}`, column)), 'versions'].join(', ')}
-  FROM rows${n} ORDER BY ${keys.map((name) => `${name} COLLATE "C"`).join(', ')}
+  FROM his_rows${n} ORDER BY ${keys.map((name) => `${name} COLLATE "C"`).join(', ')}
   ON CONFLICT (${names.join(', ')}) DO UPDATE SET
     ${[...assignments, `his_versions = coalesce(t.his_versions, '{}') || ${winners}`].join(',\n    ')}
   WHERE ${isNews.join('\n    OR ')}
