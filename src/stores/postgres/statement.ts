@@ -188,7 +188,13 @@ export function cell(
 ): string | null {
   const value = Object.hasOwn(values, name) ? values[name] : null;
   if (value === null || value === undefined) return null;
-  return typeof value === 'string' && !type.startsWith('json') ? value : JSON.stringify(value);
+  if (type === 'json' || type === 'jsonb') return JSON.stringify(value);
+  if (Array.isArray(value) && type.endsWith('[]')) return arrayOf(value.map(toText));
+  return toText(value);
+}
+
+function toText(value: JsonValue): string | null {
+  return typeof value === 'string' || value === null ? value : JSON.stringify(value);
 }
 
 // Names in between begin with his_, as no table of the host's does: they would hide it.
