@@ -11,6 +11,9 @@ export interface CommitQueueLimits {
   readonly storeTimeout: number;
 }
 
+/** The least that is worth a commit of its own while others are in work. */
+const SHARE = 16;
+
 interface Waiting {
   readonly change: Change;
   readonly settle: (verdict: Verdict) => void;
@@ -29,8 +32,8 @@ interface Commit {
  * same for one event as for a hundred.
  *
  * An event is **queued** until a commit takes it, then **in work** until the store answers. An idle
- * queue commits once the requests that arrived together have all been read; while a commit is in
- * work, events gather for the next. An event whose deadline passes is **given up**: its request
+ * queue commits once the requests that arrived together have all been read; while the store has as
+ * many commits in work as it takes, events gather for the next. An event whose deadline passes is **given up**: its request
  * fails; if it was queued it is dropped, if it was in work the commit goes on unheard, because the
  * sender will send the event again and find it a duplicate if it was committed after all.
  */
@@ -38,8 +41,10 @@ export class CommitQueue {
   readonly #store: EventStore;
   readonly #limits: CommitQueueLimits;
   readonly #queued = new Set<Waiting>();
+  /** Commits in work, and their events. */
+  #commits = 0;
   #inWork = 0;
-  #isRunning = false;
+  #isAwake = false;
 
   constructor(store: EventStore, limits: CommitQueueLimits) {
     this.#store = store;
@@ -76,11 +81,28 @@ export class CommitQueue {
         commit: undefined,
       };
       this.#queued.add(waiting);
-      if (!this.#isRunning) {
-        this.#isRunning = true;
-        void this.#run();
-      }
+      this.#wake();
     });
+  }
+
+  #wake(): void {
+    if (this.#isAwake || this.#queued.size === 0) return;
+    this.#isAwake = true;
+    // Every request the event loop has at hand is read before setImmediate has its turn.
+    setImmediate(() => {
+      this.#isAwake = false;
+      this.#begin();
+    });
+  }
+
+  /** Starts as many commits as the store takes at once, and shares out what is queued. */
+  #begin(): void {
+    for (;;) {
+      const free = (this.#store.concurrency ?? 1) - this.#commits;
+      if (free <= 0 || this.#queued.size === 0) return;
+      const share = Math.max(Math.ceil(this.#queued.size / free), SHARE);
+      void this.#commitNext(Math.min(share, this.#limits.batchSize));
+    }
   }
 
   #giveUp(waiting: Waiting): void {
@@ -90,23 +112,15 @@ export class CommitQueue {
     }
   }
 
-  async #run(): Promise<void> {
-    do {
-      // Every request the event loop has at hand is read before setImmediate has its turn.
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      if (this.#queued.size > 0) await this.#commitNext();
-    } while (this.#queued.size > 0);
-    this.#isRunning = false;
-  }
-
-  async #commitNext(): Promise<void> {
-    const batch = [...take(this.#queued, this.#limits.batchSize)];
+  async #commitNext(size: number): Promise<void> {
+    const batch = [...take(this.#queued, size)];
     const commit = { controller: new AbortController(), waiting: batch.length };
     for (const waiting of batch) {
       this.#queued.delete(waiting);
       waiting.commit = commit;
     }
-    this.#inWork = batch.length;
+    this.#commits++;
+    this.#inWork += batch.length;
     try {
       const { signal } = commit.controller;
       const changes = batch.map(({ change }) => change);
@@ -129,7 +143,9 @@ export class CommitQueue {
         error instanceof Error ? error : new StorageError('The store failed.', { cause: error });
       for (const { fail } of batch) fail(failure);
     } finally {
-      this.#inWork = 0;
+      this.#commits--;
+      this.#inWork -= batch.length;
+      this.#wake();
     }
   }
 }

@@ -94,6 +94,8 @@ interface Loose {
 }
 
 class PostgresStore implements EventStore, InboxStore {
+  /** While one commit waits for the disk, the next is read. */
+  readonly concurrency: number;
   readonly #quota: number;
   readonly #mode: SchemaMode;
   readonly #connection: PostgresConnection;
@@ -113,6 +115,7 @@ class PostgresStore implements EventStore, InboxStore {
     if (!Number.isSafeInteger(timeout) || timeout < 1 || timeout > 2 ** 31 - 1) {
       throw new ConfigurationError('timeout must be a whole number, 1 or more.');
     }
+    this.concurrency = typeof pool.connect === 'function' ? 2 : 1;
     this.#quota = quarantineQuota(options.quarantineQuota);
     this.#mode = schema;
     this.#connection = new PostgresConnection(options.pool, timeout);

@@ -167,6 +167,11 @@ export interface Inbox {
 /** Claims events and changes rows, both or neither. The receiver knows no other interface. */
 export interface EventStore extends Inbox {
   /**
+   * How many batches it can commit at the same time, in any order.
+   * @default 1
+   */
+  readonly concurrency?: number;
+  /**
    * Checks (or creates) the tables. Called before the first commit, and whenever a mapping brings
    * tables or columns that were not there; calls add up.
    *

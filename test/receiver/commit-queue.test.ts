@@ -56,6 +56,38 @@ describe('CommitQueue', () => {
     expect(await next).toBe('applied');
   });
 
+  it('shares out what is queued among the commits a store takes at once', async () => {
+    const { batches, store } = gatedStore();
+    const queue = new CommitQueue({ ...store, concurrency: 2 }, { ...LIMITS, batchSize: 30 });
+    const ids = Array.from({ length: 100 }, (_, i) => String(i));
+    const verdicts = changes(...ids).map((change) => queue.commit(change));
+    await count(batches, 2);
+    batches[1]!.finish();
+    await count(batches, 3);
+    batches[0]!.finish();
+    await count(batches, 4);
+    // What is left is too little to be shared.
+    const sizes = batches.map((batch) => batch.ids.length);
+    expect(sizes).toEqual([30, 30, 30, 10]);
+    verdicts.push(...changes('x', 'y').map((change) => queue.commit(change)));
+    batches[2]!.finish();
+    await count(batches, 5);
+    for (const { finish } of batches) finish();
+    expect(new Set(await Promise.all(verdicts))).toEqual(new Set(['applied']));
+    expect(batches.flatMap((batch) => batch.ids)).toEqual([...ids, 'x', 'y']);
+
+    const few = changes('p', 'q').map((change) => queue.commit(change));
+    await count(batches, 6);
+    batches[5]!.finish();
+    await Promise.all(few);
+    expect(batches[5]!.ids).toEqual(['p', 'q']);
+    const many = changes(...ids.slice(0, 40)).map((change) => queue.commit(change));
+    await count(batches, 8);
+    expect(batches.slice(6).map((batch) => batch.ids.length)).toEqual([20, 20]);
+    for (const { finish } of batches) finish();
+    await Promise.all(many);
+  });
+
   it('acknowledges nothing before the store does', async () => {
     const { batches, store } = gatedStore();
     const queue = new CommitQueue(store, LIMITS);
