@@ -1,5 +1,5 @@
 /**
- * The embedded store, on `node:sqlite`.
+ * The embedded store, on `node:sqlite` or `better-sqlite3`.
  *
  * @module @buktor/his-webhook/stores/sqlite
  */
@@ -16,13 +16,25 @@ import {
   type SqliteStatement,
   type SqlValue,
 } from './sqlite/driver.ts';
-import { countQuarantined, findEntry, findPage, record, release } from './sqlite/inbox.ts';
+import {
+  claim,
+  countQuarantined,
+  type EntryId,
+  eraseBodies,
+  findEntry,
+  findPage,
+  forgetKeys,
+  PRUNE_CHUNK,
+  record,
+  release,
+} from './sqlite/inbox.ts';
 import { applyRow } from './sqlite/row.ts';
 import { prepareSchema, type SchemaMode } from './sqlite/schema.ts';
 import type {
   Change,
   EventFilter,
   EventStore,
+  InboxStore,
   QuarantineVerdict,
   RefusedEvent,
   StoredEvent,
@@ -49,7 +61,8 @@ export type SqliteStoreOptions = StoreOptions &
 export type { SchemaMode, SqliteDatabase, SqliteStatement, SqliteTarget, SqlValue };
 
 /**
- * The embedded store: an SQLite file, through `node:sqlite` (Node 22.13 and later).
+ * The embedded store: an SQLite file, through `node:sqlite` (Node 22.13 and later) or a database of
+ * `better-sqlite3` that is handed in.
  *
  * An event is claimed and its row changed in one transaction, in WAL mode with `synchronous =
  * FULL`: what was acknowledged survives a crash of the process and of the machine. A file that is
@@ -62,11 +75,11 @@ export type { SchemaMode, SqliteDatabase, SqliteStatement, SqliteTarget, SqlValu
  * const store = sqliteStore({ path: 'buktor.db' });
  * ```
  *
- * @param options - `path` of the file, or an open `database` (a `DatabaseSync`), which is switched
- *   to WAL, `synchronous = FULL` and `busy_timeout = 0`, and stays yours to close.
+ * @param options - `path` of the file, or an open `database` (a `DatabaseSync` of `node:sqlite`, a
+ *   `Database` of `better-sqlite3`), which is switched to WAL, `synchronous = FULL` and `busy_timeout = 0`, and stays yours to close.
  * @throws ConfigurationError on Node below 22.13, or for a bad option.
  */
-export function sqliteStore(options: SqliteStoreOptions): EventStore {
+export function sqliteStore(options: SqliteStoreOptions): EventStore & InboxStore {
   return new SqliteStore(options);
 }
 
@@ -79,7 +92,7 @@ interface Loose {
   readonly schema: unknown;
 }
 
-class SqliteStore implements EventStore {
+class SqliteStore implements EventStore, InboxStore {
   readonly #quota: number;
   readonly #mode: SchemaMode;
   readonly #connection: SqliteConnection;
@@ -125,19 +138,31 @@ class SqliteStore implements EventStore {
     batch: readonly Change[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly Verdict[]> {
+    const run = <T>(work: (session: Session) => T): Promise<T> =>
+      this.#connection.transaction(work, options.signal);
     try {
-      return await this.#connection.transaction(
-        (session) => batch.map((change) => commitOne(session, change)),
-        options.signal,
-      );
+      return await run((session) => batch.map((change) => commitOne(session, change)));
     } catch (error) {
-      if (!isRefusal(error) && !isRefusal(cause(error))) throw error;
+      if (refusalOf(error) === undefined) throw error;
     }
     // One row was refused and the batch rolled back: find it, and commit its neighbours.
-    return this.#connection.transaction(
-      (session) => batch.map((change) => commitGuarded(session, change)),
-      options.signal,
-    );
+    try {
+      return await run((session) => batch.map((change) => commitGuarded(session, change)));
+    } catch (error) {
+      if (!(error instanceof SavepointLost)) throw error;
+    }
+    // A trigger that says RAISE(ROLLBACK) leaves nothing to go back to.
+    const verdicts: Verdict[] = [];
+    for (const change of batch) {
+      try {
+        verdicts.push(await run((session) => commitOne(session, change)));
+      } catch (error) {
+        const refusal = refusalOf(error);
+        if (refusal === undefined) throw error;
+        verdicts.push(describeRefusal(refusal, change));
+      }
+    }
+    return verdicts;
   }
 
   quarantine(event: RefusedEvent): Promise<QuarantineVerdict> {
@@ -167,39 +192,83 @@ class SqliteStore implements EventStore {
     } while (last !== undefined);
   }
 
-  prune(policy: { readonly bodiesBefore?: Date; readonly keysBefore?: Date }): Promise<{
+  record(event: Change): Promise<void> {
+    return this.#connection.transaction((session) => {
+      record(session, toEntry(event));
+      releaseReplayed(session, event);
+    });
+  }
+
+  async prune(policy: { readonly bodiesBefore?: Date; readonly keysBefore?: Date }): Promise<{
     readonly bodies: number;
     readonly keys: number;
   }> {
     const { bodiesBefore, keysBefore } = policy;
-    return this.#connection.transaction((session) => {
-      const run = (sql: string, before: Date | undefined): number =>
-        before === undefined ? 0 : Number(session.prepare(sql).run(before.toISOString()).changes);
-      const old = `state <> 'quarantined' AND received_at < ?`;
-      const keys = run(`DELETE FROM his_events WHERE ${old}`, keysBefore);
-      const bodies = run(
-        `UPDATE his_events SET body = NULL WHERE body IS NOT NULL AND ${old}`,
-        bodiesBefore,
-      );
-      return { bodies, keys };
-    });
+    const keys = keysBefore === undefined ? 0 : await this.#forget(keysBefore.toISOString());
+    const bodies = bodiesBefore === undefined ? 0 : await this.#erase(bodiesBefore.toISOString());
+    return { bodies, keys };
   }
 
   close(): Promise<void> {
     return this.#connection.close();
   }
+
+  async #erase(before: string): Promise<number> {
+    let total = 0;
+    let count: number;
+    do {
+      count = await this.#connection.transaction((session) => eraseBodies(session, before));
+      total += count;
+    } while (count === PRUNE_CHUNK);
+    return total;
+  }
+
+  async #forget(before: string): Promise<number> {
+    let total = 0;
+    let start: EntryId | undefined = { clientId: '', eventId: '' };
+    while (start !== undefined) {
+      const from: EntryId = start;
+      const { count, end } = await this.#connection.transaction((session) =>
+        forgetKeys(session, before, from),
+      );
+      total += count;
+      start = end;
+    }
+    return total;
+  }
 }
 
 function commitOne(session: Session, change: Change): Verdict {
-  const { clientId, eventId, row, replayOf } = change;
   if (isOutdated(session, change)) return 'duplicate';
-  const claim = judgeClaim(findEntry(session, clientId, eventId), change);
-  if (claim === 'conflict') return 'conflict';
-  if (replayOf !== undefined && replayOf.key !== eventId) release(session, clientId, replayOf.key);
-  if (claim === 'duplicate') return 'duplicate';
-  const state = row === null ? 'declined' : 'applied';
-  record(session, { ...change, state, code: null, reason: null });
+  const judgement = judge(session, change);
+  if (judgement === 'conflict') return 'conflict';
+  releaseReplayed(session, change);
+  if (judgement === 'duplicate') return 'duplicate';
+  const { clientId, row } = change;
   return row === null || applyRow(session, clientId, row) ? 'applied' : 'stale';
+}
+
+/** Claims an event that is news. */
+function judge(session: Session, change: Change): 'fresh' | 'duplicate' | 'conflict' {
+  const entry = toEntry(change);
+  if (claim(session, entry)) return 'fresh';
+  const judgement = judgeClaim(findEntry(session, change.clientId, change.eventId), change);
+  if (judgement === 'fresh') record(session, entry);
+  return judgement;
+}
+
+function toEntry(change: Change): Omit<StoredEvent, 'attempts'> {
+  return {
+    ...change,
+    state: change.row === null ? 'declined' : 'applied',
+    code: null,
+    reason: null,
+  };
+}
+
+/** Drops what a replay began with, where it stands under another key than the event. */
+function releaseReplayed(session: Session, { clientId, eventId, replayOf }: Change): void {
+  if (replayOf !== undefined && replayOf.key !== eventId) release(session, clientId, replayOf.key);
 }
 
 /** Whether what is being replayed was replaced or settled since it was read. */
@@ -217,14 +286,26 @@ function commitGuarded(session: Session, change: Change): Verdict {
     return verdict;
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    session.exec('ROLLBACK TO change');
+    try {
+      session.exec('ROLLBACK TO change');
+    } catch {
+      throw new SavepointLost();
+    }
     session.exec('RELEASE change');
-    const columns = Object.keys({ ...change.row?.key, ...change.row?.values });
-    const column = columns.find((name) => new RegExp(`\\b${name}\\b`).test(error.message));
-    return { rejected: refusalReason(error), ...(column === undefined ? {} : { column }) };
+    return describeRefusal(error, change);
   }
 }
 
-function cause(error: unknown): unknown {
-  return error instanceof Error ? error.cause : undefined;
+/** A refusal took the whole transaction with it. */
+class SavepointLost extends Error {}
+
+function describeRefusal(error: Error, { row }: Change): Verdict {
+  const columns = Object.keys({ ...row?.key, ...row?.values });
+  const column = columns.find((name) => new RegExp(`\\b${name}\\b`).test(error.message));
+  return { rejected: refusalReason(error), ...(column === undefined ? {} : { column }) };
+}
+
+/** The refusal behind what a transaction failed with. */
+function refusalOf(error: unknown): Error | undefined {
+  return [error, (error as Partial<Error>).cause].find(isRefusal);
 }

@@ -5,6 +5,7 @@ import {
   isBusy,
   isFull,
   isRefusal,
+  isSqliteError,
   loadSqlite,
   type SqliteDatabase,
   type SqliteStatement,
@@ -137,7 +138,7 @@ export class SqliteConnection {
   }
 
   #failure(error: unknown): unknown {
-    if (!(error instanceof Error && 'errcode' in error)) return error;
+    if (!isSqliteError(error)) return error;
     // Whatever else is wrong with the database, a file that was copied over it for instance, opening
     // it again is how it is found mended.
     if (!isRefusal(error) && !isFull(error)) this.#drop();

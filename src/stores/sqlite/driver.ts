@@ -3,14 +3,17 @@ import { ConfigurationError } from '../../errors.ts';
 /** What SQLite takes and gives. */
 export type SqlValue = string | number | bigint | null | Uint8Array;
 
-/** A prepared statement, as `node:sqlite` has it. */
+/** A prepared statement, as both drivers have it. */
 export interface SqliteStatement {
   run(...values: SqlValue[]): { readonly changes: number | bigint };
   get(...values: SqlValue[]): unknown;
   all(...values: SqlValue[]): unknown[];
 }
 
-/** An open database: a `DatabaseSync` of `node:sqlite`, described by what is used of it. */
+/**
+ * An open database: a `DatabaseSync` of `node:sqlite` or a `Database` of `better-sqlite3`, described
+ * by what is used of it.
+ */
 export interface SqliteDatabase {
   exec(sql: string): unknown;
   prepare(sql: string): SqliteStatement;
@@ -32,27 +35,54 @@ export function loadSqlite(): SqliteModule {
     SqliteModule | undefined | false;
   if (sqlite === undefined || sqlite === false) {
     throw new ConfigurationError(
-      `sqliteStore needs node:sqlite, which is in Node 22.13 and later; this is Node ${process.versions.node}.`,
+      `sqliteStore({ path }) needs node:sqlite, which is in Node 22.13 and later; this is Node ${process.versions.node}. ` +
+        'Hand in a database of better-sqlite3 instead: sqliteStore({ database }).',
     );
   }
   return sqlite;
 }
 
-/** SQLite's primary result code, where the error is SQLite's. */
-function resultCode(error: unknown): number | undefined {
-  const code: unknown = (error as { errcode?: unknown } | null)?.errcode;
-  return typeof code === 'number' ? code & 0xff : undefined;
+/** The result codes that are told apart, by their numbers. */
+const CODES: Readonly<Record<number, string>> = {
+  1: 'SQLITE_ERROR',
+  5: 'SQLITE_BUSY',
+  6: 'SQLITE_LOCKED',
+  13: 'SQLITE_FULL',
+  18: 'SQLITE_TOOBIG',
+  19: 'SQLITE_CONSTRAINT',
+  20: 'SQLITE_MISMATCH',
+  275: 'SQLITE_CONSTRAINT_CHECK',
+  787: 'SQLITE_CONSTRAINT_FOREIGNKEY',
+  1299: 'SQLITE_CONSTRAINT_NOTNULL',
+  1555: 'SQLITE_CONSTRAINT_PRIMARYKEY',
+  1811: 'SQLITE_CONSTRAINT_TRIGGER',
+  2067: 'SQLITE_CONSTRAINT_UNIQUE',
+  3091: 'SQLITE_CONSTRAINT_DATATYPE',
+};
+
+/**
+ * The result code, where an error is SQLite's: `node:sqlite` has its number, `better-sqlite3` its
+ * name.
+ */
+function resultCode(error: unknown): string | undefined {
+  const { errcode, code } = (error ?? {}) as { errcode?: unknown; code?: unknown };
+  if (typeof errcode === 'number') return CODES[errcode] ?? CODES[errcode & 0xff] ?? 'SQLITE';
+  return typeof code === 'string' && code.startsWith('SQLITE_') ? code : undefined;
 }
 
-/** SQLITE_BUSY or SQLITE_LOCKED: someone else is writing. */
+/** Whether an error comes from SQLite. */
+export function isSqliteError(error: unknown): boolean {
+  return resultCode(error) !== undefined;
+}
+
+/** Someone else is writing. */
 export function isBusy(error: unknown): boolean {
-  const code = resultCode(error);
-  return code === 5 || code === 6;
+  return /^SQLITE_(BUSY|LOCKED)/.test(resultCode(error) ?? '');
 }
 
-/** SQLITE_FULL: nothing is wrong with the database but its room. */
+/** Nothing is wrong with the database but its room. */
 export function isFull(error: unknown): boolean {
-  return resultCode(error) === 13;
+  return resultCode(error) === 'SQLITE_FULL';
 }
 
 /** The table takes no such row, and SQLite has not said so by itself. */
@@ -65,27 +95,25 @@ const SCHEMA_IS_GONE = /^no such |has no column named/;
 export function isRefusal(error: unknown): error is Error {
   if (error instanceof RowRefused) return true;
   const code = resultCode(error);
-  // SQLITE_ERROR is what a function in a CHECK, such as json_extract(), gives up with.
-  if (code === 1) return !SCHEMA_IS_GONE.test((error as Error).message);
-  // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH
-  return code === 18 || code === 19 || code === 20;
+  // What a function in a CHECK, such as json_extract(), gives up with.
+  if (code === 'SQLITE_ERROR') return !SCHEMA_IS_GONE.test((error as Error).message);
+  return /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)/.test(code ?? '');
 }
 
-const REASONS: Readonly<Record<number, string>> = {
-  275: 'CHECK constraint failed',
-  787: 'FOREIGN KEY constraint failed',
-  1299: 'NOT NULL constraint failed',
-  1555: 'UNIQUE constraint failed',
-  1811: 'a trigger refused it',
-  2067: 'UNIQUE constraint failed',
-  3091: 'the value is of another type',
+const REASONS: Readonly<Record<string, string>> = {
+  SQLITE_CONSTRAINT_CHECK: 'CHECK constraint failed',
+  SQLITE_CONSTRAINT_FOREIGNKEY: 'FOREIGN KEY constraint failed',
+  SQLITE_CONSTRAINT_NOTNULL: 'NOT NULL constraint failed',
+  SQLITE_CONSTRAINT_PRIMARYKEY: 'UNIQUE constraint failed',
+  SQLITE_CONSTRAINT_TRIGGER: 'a trigger refused it',
+  SQLITE_CONSTRAINT_UNIQUE: 'UNIQUE constraint failed',
+  SQLITE_CONSTRAINT_DATATYPE: 'the value is of another type',
 };
 
 /** Why the table refuses a row, in words of ours: a trigger's own may hold a value. */
 export function refusalReason(error: Error): string {
   if (error instanceof RowRefused) return error.message;
-  const code = (error as Error & { readonly errcode: number }).errcode;
-  return REASONS[code] ?? 'the database refused it';
+  return REASONS[resultCode(error) ?? ''] ?? 'the database refused it';
 }
 
 /** Quotes a checked identifier. */

@@ -45,6 +45,15 @@ export const INBOX_COLUMNS = [
   'mapping_version',
 ] as const;
 
+const CLAIM = `INSERT INTO his_events (${INBOX_COLUMNS.join(', ')})
+  VALUES (${INBOX_COLUMNS.map(() => '?').join(', ')})
+  ON CONFLICT (client_id, event_id) DO NOTHING`;
+
+/** Writes an entry where there is none under its id yet; `false` where there is. */
+export function claim(session: Session, entry: Omit<StoredEvent, 'attempts'>): boolean {
+  return Number(session.prepare(CLAIM).run(...cellsOf(entry)).changes) === 1;
+}
+
 const RECORD = `INSERT INTO his_events (${INBOX_COLUMNS.join(', ')})
   VALUES (${INBOX_COLUMNS.map(() => '?').join(', ')})
   ON CONFLICT (client_id, event_id) DO UPDATE SET
@@ -53,22 +62,74 @@ const RECORD = `INSERT INTO his_events (${INBOX_COLUMNS.join(', ')})
 
 /** Writes an entry over whatever stands under its id. */
 export function record(session: Session, entry: Omit<StoredEvent, 'attempts'>): void {
-  session
-    .prepare(RECORD)
-    .run(
-      entry.clientId,
-      entry.eventId,
-      entry.type,
-      entry.occurredAt,
-      entry.receivedAt,
-      entry.state,
-      entry.code,
-      entry.reason,
-      entry.digest,
-      entry.body,
-      entry.form,
-      entry.mappingVersion,
-    );
+  session.prepare(RECORD).run(...cellsOf(entry));
+}
+
+/** The values of {@link INBOX_COLUMNS}. */
+function cellsOf(entry: Omit<StoredEvent, 'attempts'>): SqlValue[] {
+  return [
+    entry.clientId,
+    entry.eventId,
+    entry.type,
+    entry.occurredAt,
+    entry.receivedAt,
+    entry.state,
+    entry.code,
+    entry.reason,
+    entry.digest,
+    entry.body,
+    entry.form,
+    entry.mappingVersion,
+  ];
+}
+
+/** Entries that one transaction looks at, so that commits never wait long. */
+export const PRUNE_CHUNK = 500;
+
+const ERASE = `UPDATE his_events SET body = NULL WHERE (client_id, event_id) IN (
+  SELECT client_id, event_id FROM his_events
+  WHERE body IS NOT NULL AND state <> 'quarantined' AND received_at < ?
+  ORDER BY received_at LIMIT ${String(PRUNE_CHUNK)})`;
+
+/** Erases some of the bodies received before a moment; gives how many. */
+export function eraseBodies(session: Session, before: string): number {
+  return Number(session.prepare(ERASE).run(before).changes);
+}
+
+/** The id of an entry. */
+export interface EntryId {
+  readonly clientId: string;
+  readonly eventId: string;
+}
+
+const CHUNK_END = `SELECT client_id, event_id FROM (
+    SELECT client_id, event_id FROM his_events WHERE (client_id, event_id) > (?, ?)
+    ORDER BY client_id, event_id LIMIT ${String(PRUNE_CHUNK)})
+  ORDER BY client_id DESC, event_id DESC LIMIT 1`;
+
+const FORGET = `DELETE FROM his_events
+  WHERE (client_id, event_id) > (?, ?) AND (client_id, event_id) <= (?, ?)
+  AND state <> 'quarantined' AND received_at < ?`;
+
+/**
+ * Forgets entries received before a moment, among those that come next by their id: an index by age
+ * would cost every commit, and this is rarely asked for.
+ *
+ * @returns How many, and where to go on.
+ */
+export function forgetKeys(
+  session: Session,
+  before: string,
+  { clientId, eventId }: EntryId,
+): { readonly count: number; readonly end: EntryId | undefined } {
+  const last = session.prepare(CHUNK_END).get(clientId, eventId) as
+    { client_id: string; event_id: string } | undefined;
+  if (last === undefined) return { count: 0, end: undefined };
+  const end = { clientId: last.client_id, eventId: last.event_id };
+  const { changes } = session
+    .prepare(FORGET)
+    .run(clientId, eventId, end.clientId, end.eventId, before);
+  return { count: Number(changes), end };
 }
 
 /** The next entries that match, by client and id. */

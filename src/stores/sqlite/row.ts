@@ -7,39 +7,70 @@ import { quote, RowRefused, type SqlValue } from './driver.ts';
 /** Writes the columns that win; `false` where none does. */
 export function applyRow(session: Session, clientId: string, row: RowChange): boolean {
   const { key, values, version } = row;
-  const table = quote(row.table);
-  const keyColumns = Object.keys(key);
+  const names = Object.keys(key);
   const keyValues = [clientId, ...Object.values(key)];
-  // A column of the host's may ignore letter case; two clients, or two keys, must stay two.
-  const sameRow = ['client_id', ...keyColumns]
-    .map((name) => `${quote(name)} = ? COLLATE BINARY`)
-    .join(' AND ');
-
-  const stored = session
-    .prepare(`SELECT his_versions FROM ${table} WHERE ${sameRow}`)
-    .get(...keyValues) as { his_versions: string | null } | undefined;
+  const stored = session.prepare(text('select', row.table, names, [])).get(...keyValues) as
+    { his_versions: string | null } | undefined;
   const versions = readVersions(stored?.his_versions);
   const winners = Object.keys(values).filter((column) => wins(version, versions.get(column)));
+  if (stored !== undefined && winners.length === 0) return false;
+
   for (const column of winners) versions.set(column, version);
   const written = [
     ...winners.map((column) => toSql(values[column] as JsonValue)),
     JSON.stringify(Object.fromEntries(versions)),
   ];
-  const columns = [...winners, 'his_versions'].map(quote);
-
-  // OR ABORT, because a constraint of the host's may say ON CONFLICT IGNORE or REPLACE.
-  if (stored === undefined) {
-    const all = ['client_id', ...keyColumns.map(quote), ...columns];
-    const places = all.map(() => '?').join(', ');
-    const insert = `INSERT OR ABORT INTO ${table} (${all.join(', ')}) VALUES (${places})`;
-    assertWritten(session.prepare(insert).run(...keyValues, ...written));
-    return true;
-  }
-  if (winners.length === 0) return false;
-  const settings = columns.map((column) => `${column} = ?`).join(', ');
-  const update = `UPDATE OR ABORT ${table} SET ${settings} WHERE ${sameRow}`;
-  assertWritten(session.prepare(update).run(...written, ...keyValues));
+  const statement = stored === undefined ? 'insert' : 'update';
+  assertWritten(
+    session.prepare(text(statement, row.table, names, winners)).run(...written, ...keyValues),
+  );
   return true;
+}
+
+const texts = new Map<string, string>();
+
+/** The text of a statement, made once. Its parameters: columns, his_versions, client, key. */
+function text(
+  statement: 'select' | 'insert' | 'update',
+  table: string,
+  key: readonly string[],
+  columns: readonly string[],
+): string {
+  const shape = `${statement} ${table} ${key.join()} ${columns.join()}`;
+  let known = texts.get(shape);
+  if (known === undefined) {
+    known = write(statement, table, key, columns);
+    // Patches name any set of columns, so the number of shapes has no bound of its own.
+    if (texts.size >= 1_000) texts.clear();
+    texts.set(shape, known);
+  }
+  return known;
+}
+
+function write(
+  statement: 'select' | 'insert' | 'update',
+  table: string,
+  key: readonly string[],
+  columns: readonly string[],
+): string {
+  const identity = ['client_id', ...key].map(quote);
+  // A column of the host's may ignore letter case; two clients, or two keys, must stay two.
+  const sameRow = identity.map((name) => `${name} = ? COLLATE BINARY`).join(' AND ');
+  const written = [...columns, 'his_versions'].map(quote);
+  switch (statement) {
+    case 'select':
+      return `SELECT his_versions FROM ${quote(table)} WHERE ${sameRow}`;
+    // OR ABORT, because a constraint of the host's may say ON CONFLICT IGNORE or REPLACE.
+    case 'insert': {
+      const all = [...written, ...identity];
+      const places = all.map(() => '?').join(', ');
+      return `INSERT OR ABORT INTO ${quote(table)} (${all.join(', ')}) VALUES (${places})`;
+    }
+    case 'update': {
+      const settings = written.map((name) => `${name} = ?`).join(', ');
+      return `UPDATE OR ABORT ${quote(table)} SET ${settings} WHERE ${sameRow}`;
+    }
+  }
 }
 
 /** A trigger can drop a row without an error; that must not count as stored. */
