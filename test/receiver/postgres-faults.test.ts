@@ -6,7 +6,7 @@ import type { Receiver } from '../../src/receiver/types.ts';
 import { postgresStore } from '../../src/stores/postgres.ts';
 import { SAMPLE_EVENT } from '../../src/cli/sample.ts';
 import { ALL_TYPES, CLIENTS, NOW, post } from '../support/receiver.ts';
-import { missingPostgres, POSTGRES_URL } from '../support/postgres.ts';
+import { missingPostgres, POSTGRES_URL } from '../support/databases.ts';
 import { type Proxy, startProxy } from '../support/proxy.ts';
 import {
   missingCluster,

@@ -4,7 +4,8 @@ import type { TableSpec } from '../../src/mapping/tables.ts';
 import { migrations, postgresStore, type PostgresPool } from '../../src/stores/postgres.ts';
 import type { Change, EventStore, Verdict } from '../../src/stores/types.ts';
 import { APPOINTMENT, changeOf, type ChangeSpec, refusalOf } from '../../src/testing/changes.ts';
-import { missingPostgres, scratchPostgres, type TestDatabase } from '../support/postgres.ts';
+import { missingPostgres, type TestDatabase } from '../support/databases.ts';
+import { scratchPostgres } from '../support/postgres.ts';
 
 /** The inbox, and a table of the host's own with these columns beside the bookkeeping. */
 async function managed(columns: string, more = ''): Promise<[TestDatabase, EventStore]> {

@@ -7,7 +7,7 @@ import {
   openPostgres,
   storedRows,
   type TestDatabase,
-} from '../support/postgres.ts';
+} from '../support/databases.ts';
 
 /** What a column of type text makes of a value. */
 const asText = (value: unknown) =>
