@@ -9,6 +9,8 @@ export interface ChaosEngine {
   readonly durable: Readonly<Record<string, unknown>>;
   /** Where a receiver can be told to kill itself; see `moments.ts`. */
   readonly moments: readonly Moment[];
+  /** Whether its databases can cut connections. */
+  readonly canDisconnect: boolean;
   /** Makes an empty database that has the tables, and a journal of what happens to them. */
   create(tables: readonly TableSpec[]): Promise<ChaosDatabase>;
 }

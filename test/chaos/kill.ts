@@ -1,10 +1,10 @@
 /** A receiver under load that is killed, or cut off from its database, again and again. */
-import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Running, spawnNode } from '../support/node-process.ts';
+import type { Running } from '../support/node-process.ts';
 import type { ChaosDatabase, ChaosEngine } from './engine.ts';
 import { judge, type Judgement } from './judge.ts';
 import { Load, MAPPINGS, pick, randomFrom } from './load.ts';
+import { startReceiver, stopReceivers } from './receivers.ts';
 
 /** What is done to the receiver. */
 export type Fault = 'kill' | 'disconnect';
@@ -34,35 +34,9 @@ export interface KillReport extends Judgement {
   readonly faults: readonly string[];
 }
 
-/** A receiver that is up. */
-export interface LiveReceiver {
-  readonly process: Running;
-  readonly port: number;
-}
-
-/** Starts a receiver, and asserts that what it acknowledges will be durable. */
-export async function startReceiver(
-  engine: ChaosEngine,
-  env: Readonly<Record<string, string>>,
-): Promise<LiveReceiver> {
-  const child = spawnNode(['test/chaos/receiver.ts'], env);
-  try {
-    const [, settings] = await withinSeconds(20, child.printed(/^Settings (.*)$/m));
-    const found = JSON.parse(settings!) as unknown;
-    if (!isDeepStrictEqual(found, engine.durable)) {
-      throw new Error(`the connection is not durable: ${settings!}`);
-    }
-    const [, port] = await withinSeconds(20, child.printed(/^Listening on (\d+)\.$/m));
-    return { process: child, port: Number(port) };
-  } catch (error) {
-    await child.stop('SIGKILL');
-    throw error;
-  }
-}
-
 /** Kills the receiver, or cuts its connections, so many times under load; then judges what is left. */
 export async function runKills(options: KillOptions): Promise<KillReport> {
-  const { engine, fault, count, seed, mutant, onProgress = () => undefined } = options;
+  const { engine, fault, count, seed, mutant, onProgress } = options;
   const database = await engine.create(MAPPINGS.tables);
   const random = randomFrom(seed);
   const load = new Load(randomFrom(seed + 1));
@@ -71,18 +45,24 @@ export async function runKills(options: KillOptions): Promise<KillReport> {
     let atCommit = 0;
     let done = 0;
     if (fault === 'kill') {
-      for (; done < count; onProgress(++done)) {
+      while (done < count) {
         if (await oneLife({ engine, env, random, load })) atCommit++;
+        done++;
+        onProgress?.(done);
+        if (load.faults.length > 0) break;
       }
     }
     const receiver = await startReceiver(engine, env);
     try {
       load.port = receiver.port;
-      if (fault === 'disconnect') done = await cutConnections(database, count, random, onProgress);
+      void receiver.process.exit.then((code) => {
+        hasEnded(load, receiver.process, code === 0);
+      });
+      if (fault === 'disconnect') done = await cutConnections(options, database, random, load);
       await load.drain();
-      await withinSeconds(20, receiver.process.stop());
+      await stopReceivers([receiver]);
     } finally {
-      await receiver.process.stop('SIGKILL');
+      await stopReceivers([receiver], 'SIGKILL');
     }
     return {
       ...(await judge(database, MAPPINGS.tables, load.events)),
@@ -125,41 +105,35 @@ async function oneLife({
     for (let i = 0; i < 1_000 && load.acknowledged === before; i++) await sleep(2);
     await sleep(random() * 300);
   } else {
-    hasKilledItself = await Promise.race([child.exit.then(() => true), sleep(5_000, false)]);
+    hasKilledItself = await Promise.race([
+      child.exit.then(() => true),
+      sleep(5_000, false, { ref: false }),
+    ]);
   }
-  await child.stop('SIGKILL');
+  hasEnded(load, child, (await child.stop('SIGKILL')) === null);
   load.port = undefined;
   return hasKilledItself;
 }
 
+/** Notes down a receiver that ended by itself, and ends the run. */
+function hasEnded(load: Load, child: Running, isOurs: boolean): void {
+  if (isOurs) return;
+  load.faults.push(`the receiver ended by itself:\n${child.output()}`);
+  load.giveUp();
+}
+
 async function cutConnections(
+  { count, onProgress }: KillOptions,
   database: ChaosDatabase,
-  count: number,
   random: () => number,
-  onProgress: (done: number) => void,
+  load: Load,
 ): Promise<number> {
   const end = Date.now() + 1_000 * count;
   let cut = 0;
-  while (cut < count && Date.now() < end) {
+  while (cut < count && Date.now() < end && load.faults.length === 0) {
     await sleep(5 + random() * 60);
     cut += (await database.disconnect?.()) ?? 0;
-    onProgress(Math.min(cut, count));
+    onProgress?.(Math.min(cut, count));
   }
   return cut;
-}
-
-/** Fails what takes too long. */
-export async function withinSeconds<T>(seconds: number, work: Promise<T>): Promise<T> {
-  const late = new AbortController();
-  const timeout = sleep(seconds * 1_000, undefined, { signal: late.signal, ref: false }).then(
-    () => {
-      throw new Error(`not done within ${String(seconds)} s`);
-    },
-  );
-  timeout.catch(() => undefined);
-  try {
-    return await Promise.race([work, timeout]);
-  } finally {
-    late.abort();
-  }
 }

@@ -4,8 +4,8 @@
  */
 import pg from 'pg';
 import type { EventStore } from '../../src/stores/types.ts';
+import { openPostgresStore } from '../support/postgres.ts';
 import { reached } from './moments.ts';
-import { openPostgresStore } from './postgres.ts';
 
 type Query = (...args: unknown[]) => Promise<unknown>;
 

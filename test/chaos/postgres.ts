@@ -1,24 +1,9 @@
 /** Postgres for the chaos harness: a schema of its own. */
-import { existsSync } from 'node:fs';
 import pg from 'pg';
 import type { TableSpec } from '../../src/mapping/tables.ts';
-import type { EventStore } from '../../src/stores/types.ts';
 import type { StoredRow } from '../../src/testing/suite.ts';
-import { createSchema } from '../support/postgres.ts';
+import { createSchema, openPostgresStore, READ_DELETED_AT } from '../support/postgres.ts';
 import { type ChaosEngine, type Entry, type JournalRow, readJournal } from './engine.ts';
-
-const STORE = new URL('../../src/stores/postgres.ts', import.meta.url);
-
-/** Whether there is a store to test. */
-export const hasPostgresStore: boolean = existsSync(STORE);
-
-/** Opens the store under test. */
-export async function openPostgresStore(pool: pg.Pool): Promise<EventStore> {
-  const { postgresStore } = (await import(STORE.href)) as {
-    postgresStore(options: { pool: pg.Pool; schema: 'auto' }): EventStore;
-  };
-  return postgresStore({ pool, schema: 'auto' });
-}
 
 /** The lines of transactions that run at once mix; a row's own are in order, as its lock is held. */
 const JOURNAL = `
@@ -53,14 +38,11 @@ const rowTrigger = ({ table, key }: TableSpec): string =>
   `CREATE TRIGGER chaos_write AFTER INSERT OR UPDATE OR DELETE ON "${table}"
      FOR EACH ROW EXECUTE FUNCTION chaos_write(${key.map((name) => `'${name}'`).join(', ')});`;
 
-/** The moment of a deletion, in UTC with nine digits, as every store's suite has it. */
-export const READ_DELETED_AT = `to_char(his_deleted_at AT TIME ZONE 'UTC',
-  'YYYY-MM-DD"T"HH24:MI:SS.US"000Z"') AS his_deleted_at`;
-
 export const postgres: ChaosEngine = {
   name: 'postgres',
   durable: { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' },
   moments: ['before', 'during', 'after'],
+  canDisconnect: true,
   async create(tables) {
     const schema = await createSchema('his_chaos');
     const { connectionString, name } = schema;

@@ -16,7 +16,8 @@ const boot = `${String(process.pid)}-${String(Date.now())}`;
 let transactions = 0;
 /** Whether the transaction in work has changed what the journal is about. */
 let hasWritten = false;
-let last: DatabaseSync | undefined;
+/** Those the store has opened; the last one is in use. */
+const opened: DatabaseSync[] = [];
 
 /** Stores that are wrong on purpose, by what they put into a second transaction. */
 const LATER: Readonly<Record<string, RegExp>> = {
@@ -33,7 +34,7 @@ class WatchedDatabase extends sqlite.DatabaseSync {
       hasWritten = true;
       return `${boot}-${String(transactions)}`;
     });
-    last = this as DatabaseSync;
+    opened.push(this);
   }
 
   override exec(sql: string): void {
@@ -55,7 +56,7 @@ class WatchedDatabase extends sqlite.DatabaseSync {
   override prepare(sql: string): StatementSync {
     const statement = super.prepare(sql);
     if (later?.test(sql) === true) {
-      const run = statement.run.bind(statement) as (...values: SQLInputValue[]) => unknown;
+      const run = statement.run.bind(statement);
       statement.run = ((...values: SQLInputValue[]) => {
         postponed.push(() => run(...values));
         return { changes: 1, lastInsertRowid: 0 };
@@ -83,6 +84,6 @@ export function openSqlite(options: SqliteStoreOptions): EventStore {
 
 /** How durable the store's own connection is. */
 export function sqliteSettings(): Record<string, unknown> {
-  const read = (name: string) => last!.prepare(`PRAGMA ${name}`).get();
+  const read = (name: string) => opened.at(-1)!.prepare(`PRAGMA ${name}`).get();
   return { ...read('journal_mode'), ...read('synchronous') };
 }

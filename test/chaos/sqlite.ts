@@ -38,6 +38,7 @@ export const sqlite: ChaosEngine = {
   name: 'sqlite',
   durable: { journal_mode: 'wal', synchronous: 2 },
   moments: ['before', 'after'],
+  canDisconnect: false,
   async create(tables) {
     const folder = mkdtempSync(join(tmpdir(), 'his-webhook-chaos-'));
     const path = join(folder, 'chaos.db');

@@ -32,9 +32,15 @@ export function spawnNode(
   };
   child.stdout.on('data', onOutput);
   child.stderr.on('data', onOutput);
+  // Whatever ends this process, a test that ran out of time for instance, ends that one too.
+  const kill = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', kill);
   const exit = new Promise<number | null>((resolve) => {
     child.once('exit', (code) => {
       exited = true;
+      process.off('exit', kill);
       for (const listener of listeners) listener();
       resolve(code);
     });
