@@ -10,10 +10,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ConfigurationError, SchemaError, StorageError } from '../../src/errors.ts';
-import { atVersion, mergeChanges, type VersionedValues } from '../../src/merge.ts';
 import { sqliteStore, type SqliteStoreOptions } from '../../src/stores/sqlite.ts';
 import type { EventStore } from '../../src/stores/types.ts';
 import { eventStoreSuite, type OpenEventStore } from '../../src/testing/event-store.ts';
@@ -142,56 +140,6 @@ describe('sqliteStore', () => {
     await store.commit([changeOf({ id: 'e1', values })]);
     expect(query(path, 'SELECT status, room, typeof(room) AS type, note FROM appointment')).toEqual(
       [{ status: 1, room: 5, type: 'integer', note: '{"a":[1,"x"]}' }],
-    );
-  });
-
-  it('equals the model for random histories, in any order and any batches', async () => {
-    const path = scratchFile();
-    const store = openStore(path);
-    await store.prepare([APPOINTMENT]);
-    let run = 0;
-    const value = fc.oneof(fc.integer(), fc.string({ unit: 'grapheme' }), fc.constant(null));
-    const event = fc.record({
-      operation: fc.constantFrom('created', 'updated', 'deleted'),
-      second: fc.integer({ min: 0, max: 2 }),
-      values: fc.dictionary(fc.constantFrom('status', 'room', 'note'), value, {
-        noNullPrototype: true,
-      }),
-    });
-    const history = fc.array(event, { minLength: 1, maxLength: 6 }).chain((events) => {
-      const specs = events.map(({ operation, second, values }, i) => ({
-        id: `e${String(i)}`,
-        operation,
-        at: `2025-01-08T12:00:0${String(second)}Z`,
-        values,
-      }));
-      return fc.record({
-        specs: fc.constant(specs),
-        order: fc.shuffledSubarray([...specs, ...specs], { minLength: specs.length * 2 }),
-        size: fc.integer({ min: 1, max: 4 }),
-      });
-    });
-    await fc.assert(
-      fc.asyncProperty(history, async ({ specs, order, size }) => {
-        const client = `run-${String(++run)}`;
-        for (let i = 0; i < order.length; i += size) {
-          const batch = order.slice(i, i + size).map((spec) => changeOf({ ...spec, client }));
-          await store.commit(batch);
-        }
-        const expected = specs.reduce<VersionedValues>(
-          (row, spec) => {
-            const { values, version } = changeOf(spec).row!;
-            return mergeChanges(row, atVersion(values, version));
-          },
-          { values: {}, versions: {} },
-        );
-        const [row] = query(path, `SELECT * FROM appointment WHERE client_id = '${client}'`);
-        expect(JSON.parse(row!['his_versions'] as string)).toEqual(expected.versions);
-        for (const [column, stored] of Object.entries(expected.values)) {
-          expect(row![column]).toEqual(stored);
-        }
-      }),
-      { numRuns: 150 },
     );
   });
 

@@ -1,25 +1,54 @@
+import { randomBytes } from 'node:crypto';
 import { PGlite } from '@electric-sql/pglite';
-import { Pool } from 'pg';
+import { Client, Pool } from 'pg';
 import type { StoredRow } from '../../src/testing/index.ts';
 
 /** Where the server is, unless the environment says otherwise. */
 export const POSTGRES_URL: string =
   process.env['POSTGRES_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
 
+async function execute(sql: string): Promise<void> {
+  const client = new Client({ connectionString: POSTGRES_URL, connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
 /** Why tests on a real server are skipped; under CI a missing one is a failure. */
 export const missingPostgres: string | false = await (async () => {
-  const pool = new Pool({ connectionString: POSTGRES_URL, connectionTimeoutMillis: 2_000 });
   try {
-    await pool.query('SELECT 1');
+    await execute('SELECT 1');
     return false;
   } catch (error) {
     if (process.env['CI']) throw error;
     console.warn('No PostgreSQL answers: its tests are skipped, and run on PGlite alone.');
     return 'no PostgreSQL answers';
-  } finally {
-    await pool.end();
   }
 })();
+
+/** An empty schema, which every connection made by {@link connectionString} looks into. */
+export interface PostgresSchema {
+  readonly name: string;
+  readonly connectionString: string;
+  /** Drops it. */
+  readonly drop: () => Promise<void>;
+}
+
+/** Makes an empty schema. */
+export async function createSchema(prefix: string): Promise<PostgresSchema> {
+  const name = `${prefix}_${randomBytes(6).toString('hex')}`;
+  await execute(`CREATE SCHEMA ${name}`);
+  const url = new URL(POSTGRES_URL);
+  url.searchParams.set('options', `-c search_path=${name}`);
+  return {
+    name,
+    connectionString: url.href,
+    drop: () => execute(`DROP SCHEMA ${name} CASCADE`),
+  };
+}
 
 /** A database of a test's own. */
 export interface TestDatabase {
@@ -31,28 +60,19 @@ export interface TestDatabase {
   readonly end: () => Promise<void>;
 }
 
-let schemas = 0;
-
 /** A schema of its own on the server. */
 export async function openPostgres(options: { max?: number } = {}): Promise<TestDatabase> {
-  const schema = `his_test_${String(process.pid)}_${String(Date.now())}_${String(++schemas)}`;
-  const pool = new Pool({
-    connectionString: POSTGRES_URL,
-    connectionTimeoutMillis: 5_000,
-    options: `-c search_path=${schema}`,
-    ...options,
-  });
-  await pool.query(`CREATE SCHEMA ${schema}`);
+  const { name, connectionString, drop } = await createSchema('his_test');
+  const pool = new Pool({ connectionString, connectionTimeoutMillis: 5_000, ...options });
   return {
     pool,
     sql: async (text, values) => (await pool.query<Record<string, unknown>>(text, values)).rows,
     clear: async () => {
-      await pool.query(`DROP SCHEMA ${schema} CASCADE`);
-      await pool.query(`CREATE SCHEMA ${schema}`);
+      await pool.query(`DROP SCHEMA ${name} CASCADE; CREATE SCHEMA ${name}`);
     },
     end: async () => {
-      await pool.query(`DROP SCHEMA ${schema} CASCADE`);
       await pool.end();
+      await drop();
     },
   };
 }
@@ -70,10 +90,11 @@ export async function openPglite(): Promise<TestDatabase> {
   };
 }
 
+/** The moment of a deletion, in UTC with nine digits, as every store's suite has it. */
+export const READ_DELETED_AT = `to_char(his_deleted_at AT TIME ZONE 'UTC',
+  'YYYY-MM-DD"T"HH24:MI:SS.US"000Z"') AS his_deleted_at`;
+
 /** The rows of a table, as the conformance suites read them. */
-export async function storedRows(database: TestDatabase, table: string): Promise<StoredRow[]> {
-  const rows = await database.sql(`SELECT *,
-      to_char(his_deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"000Z"') AS his_deleted_at
-    FROM "${table}"`);
-  return rows;
+export function storedRows(database: TestDatabase, table: string): Promise<StoredRow[]> {
+  return database.sql(`SELECT *, ${READ_DELETED_AT} FROM "${table}"`);
 }

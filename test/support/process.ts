@@ -1,12 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { ROOT, type Running, spawnNode } from './node-process.ts';
 
-/** The root of the checkout. */
-export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
+export { ROOT, type Running };
 
 /** A folder that goes when the test does. */
 export function scratchFolder(): string {
@@ -17,63 +16,17 @@ export function scratchFolder(): string {
   return folder;
 }
 
-/** A process that runs until its test is over. */
-export interface Running {
-  /** Everything it has printed. */
-  output(): string;
-  /** Waits until it has printed something, and gives what matched. */
-  printed(pattern: RegExp): Promise<RegExpExecArray>;
-  /** Ends it, and gives its exit code. */
-  stop(signal?: NodeJS.Signals): Promise<number | null>;
-}
-
-/** Starts a Node process. */
+/** Starts a Node process that runs until its test is over. */
 export function startNode(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   cwd: string = ROOT,
 ): Running {
-  const child = spawn(process.execPath, args, { cwd, env: { ...process.env, ...env } });
-  let output = '';
-  let exited = false;
-  const listeners = new Set<() => void>();
-  const onOutput = (chunk: Buffer): void => {
-    output += chunk.toString();
-    for (const listener of listeners) listener();
-  };
-  child.stdout.on('data', onOutput);
-  child.stderr.on('data', onOutput);
-  const exit = new Promise<number | null>((resolve) => {
-    child.once('exit', (code) => {
-      exited = true;
-      for (const listener of listeners) listener();
-      resolve(code);
-    });
-  });
-  const stop = (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
-    child.kill(signal);
-    return exit;
-  };
+  const running = spawnNode(args, env, cwd);
   onTestFinished(async () => {
-    if (!exited) await stop('SIGKILL');
+    await running.stop('SIGKILL');
   });
-  return {
-    output: () => output,
-    printed: (pattern) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const match = pattern.exec(output);
-          if (match === null && !exited) return;
-          listeners.delete(look);
-          if (match === null)
-            reject(new Error(`exited without printing ${String(pattern)}:\n${output}`));
-          else resolve(match);
-        };
-        listeners.add(look);
-        look();
-      }),
-    stop,
-  };
+  return running;
 }
 
 /** Runs a command to its end. */

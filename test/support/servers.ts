@@ -136,6 +136,7 @@ listen_addr = 127.0.0.1
 listen_port = ${String(port)}
 unix_socket_dir =
 auth_type = any
+admin_users = ${username}
 pool_mode = transaction
 default_pool_size = 3
 ignore_startup_parameters = extra_float_digits

@@ -1,6 +1,6 @@
 import { StorageError } from '../../errors.ts';
 import { type Version, wins } from '../../merge.ts';
-import type { Change, Verdict } from '../types.ts';
+import type { Change, ReplayedEntry, Verdict } from '../types.ts';
 import type { TableInfo } from './catalog.ts';
 import { arrayOf, isRefusal, type Session } from './driver.ts';
 import { findAttempts, release } from './inbox.ts';
@@ -81,24 +81,38 @@ export async function commitCarefully(
   const verdicts = new Array<Verdict>(batch.length);
   // A constraint that is checked at the end would fail the batch when nobody can tell whose it is.
   await session.query('SET CONSTRAINTS ALL IMMEDIATE', []);
-  const current: Item[] = [];
+  let waiting: Item[] = [];
   for (const item of itemsOf(batch)) {
-    const { clientId, replayOf } = item.change;
-    const isOutdated =
-      replayOf !== undefined &&
-      (await findAttempts(session, clientId, replayOf.key)) !== replayOf.attempts;
-    if (isOutdated) verdicts[item.place] = 'duplicate';
-    else current.push(item);
-  }
-  await commitWaves(session, current, context, verdicts);
-  for (const { place, change } of current) {
-    const { clientId, eventId, replayOf } = change;
-    const isSettled = verdicts[place] !== 'conflict' && typeof verdicts[place] === 'string';
-    if (isSettled && replayOf !== undefined && replayOf.key !== eventId) {
-      await release(session, clientId, replayOf.key);
+    const { replayOf } = item.change;
+    if (replayOf === undefined) {
+      waiting.push(item);
+      continue;
     }
+    // What stands before it in the batch may have changed what it replays.
+    await commitWaves(session, waiting, context, verdicts);
+    waiting = [];
+    await commitReplay(session, item, replayOf, context, verdicts);
   }
+  await commitWaves(session, waiting, context, verdicts);
   return verdicts;
+}
+
+async function commitReplay(
+  session: Session,
+  item: Item,
+  { key, attempts }: ReplayedEntry,
+  context: CommitContext,
+  verdicts: Verdict[],
+): Promise<void> {
+  const { clientId, eventId } = item.change;
+  if ((await findAttempts(session, clientId, key)) !== attempts) {
+    verdicts[item.place] = 'duplicate';
+    return;
+  }
+  await commitWaves(session, [item], context, verdicts);
+  const verdict = verdicts[item.place];
+  const isSettled = verdict !== 'conflict' && typeof verdict === 'string';
+  if (isSettled && key !== eventId) await release(session, clientId, key);
 }
 
 async function commitWaves(

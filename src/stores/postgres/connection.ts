@@ -12,8 +12,14 @@ import {
   type TextRow,
 } from './driver.ts';
 
-/** Pools whose errors have a listener of ours. */
-const listened = new WeakSet<PostgresPool>();
+/** Pools and connections whose errors have a listener of ours. */
+const listened = new WeakSet<PostgresPool | PostgresClient>();
+
+function listen(client: PostgresClient): void {
+  if (listened.has(client)) return;
+  listened.add(client);
+  client.on('error', () => undefined);
+}
 
 /** How often a transaction is run again after a deadlock. */
 const ATTEMPTS = 5;
@@ -47,9 +53,11 @@ export class PostgresConnection {
       );
     }
     if (listened.has(target)) return;
-    // pg throws the error of an idle connection into the process where nobody listens.
-    target.on('error', () => undefined);
     listened.add(target);
+    // pg throws what befalls a connection into the process where nobody listens, be it idle, new or
+    // checked out. What befalls a query is heard from the query.
+    target.on('error', () => undefined);
+    target.on('connect', listen);
   }
 
   /** Runs one statement in a transaction of its own. */
@@ -166,8 +174,7 @@ export class PostgresConnection {
       if (firstSeen === undefined) {
         firstSeen = performance.now();
         this.#firstSeen.set(client, firstSeen);
-        // What is wrong is heard from the query; unheard, pg throws it into the process as well.
-        client.on('error', () => undefined);
+        listen(client);
       }
       if (firstSeen >= this.#lastTimeout) return client;
       client.release(true);

@@ -19,6 +19,7 @@ export interface PostgresClient {
 export interface PostgresPool {
   connect(): Promise<PostgresClient>;
   on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'connect', listener: (client: PostgresClient) => void): unknown;
   readonly options?: { readonly connectionTimeoutMillis?: number | undefined };
 }
 
