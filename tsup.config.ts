@@ -24,6 +24,7 @@ const config: Options[] = [
       'adapters/fetch': 'src/adapters/fetch.ts',
       'stores/memory': 'src/stores/memory.ts',
       'stores/sqlite': 'src/stores/sqlite.ts',
+      'stores/redis': 'src/stores/redis.ts',
       'testing/index': 'src/testing/index.ts',
     },
     format: ['esm', 'cjs'],

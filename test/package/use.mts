@@ -16,6 +16,7 @@ import { expressReceiver } from '@buktor/his-webhook/express';
 import { fastifyReceiver } from '@buktor/his-webhook/fastify';
 import { fetchReceiver } from '@buktor/his-webhook/fetch';
 import { memoryStore } from '@buktor/his-webhook/stores/memory';
+import { redisIdempotency } from '@buktor/his-webhook/stores/redis';
 import { sqliteStore } from '@buktor/his-webhook/stores/sqlite';
 
 const store: EventStore = Math.random() < 2 ? memoryStore() : sqliteStore({ path: 'x.db' });
