@@ -33,7 +33,17 @@ export function startNode(
   env: Readonly<Record<string, string>> = {},
   cwd: string = ROOT,
 ): Running {
-  const child = spawn(process.execPath, args, { cwd, env: { ...process.env, ...env } });
+  return startCommand(process.execPath, args, env, cwd);
+}
+
+/** Starts a process. */
+export function startCommand(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd: string = ROOT,
+): Running {
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env } });
   let output = '';
   let exited = false;
   const listeners = new Set<() => void>();
