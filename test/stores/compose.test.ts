@@ -89,6 +89,22 @@ async function found(store: Pick<EventStore, 'find'>): Promise<StoredEvent[]> {
 
 const E1 = rowChangeOf({ id: 'e1', values: { status: 'x' } });
 const CLAIM: ClaimRequest = { clientId: '1001', eventId: 'e1', digest: E1.digest, lease: LEASE };
+/** Applies nothing before it is told to. */
+function heldUp(): { apply: () => Promise<'applied'>; finish: () => void } {
+  const controller = new AbortController();
+  const finished = new Promise<'applied'>((resolve) => {
+    controller.signal.addEventListener('abort', () => {
+      resolve('applied');
+    });
+  });
+  return {
+    apply: () => finished,
+    finish: () => {
+      controller.abort();
+    },
+  };
+}
+
 const never = () => new Promise<never>(() => undefined);
 
 describe('composeStores in memory', () => {
@@ -313,13 +329,7 @@ describe('the lease of a composed store', () => {
 
   it('is renewed every third of it while work goes on, and no longer', async () => {
     const all = parts();
-    let finish: () => void = never;
-    const apply = () =>
-      new Promise<'applied'>((resolve) => {
-        finish = () => {
-          resolve('applied');
-        };
-      });
+    const { apply, finish } = heldUp();
     const store = await composed(all, { persistence: { apply } });
     const work = store.commit([E1]);
     for (let i = 0; i < 10; i++) {
@@ -495,13 +505,7 @@ describe('a batch in a composed store', () => {
 describe('closing a composed store', () => {
   it('closes each part once, even where another fails, once nothing is in work', async () => {
     const all = parts();
-    let finish: () => void = never;
-    const apply = () =>
-      new Promise<'applied'>((resolve) => {
-        finish = () => {
-          resolve('applied');
-        };
-      });
+    const { apply, finish } = heldUp();
     const failure = new Error('no');
     const store = await composed(all, {
       persistence: { apply },
