@@ -72,8 +72,8 @@ export function eventStoreSuite(
   checkMembers('eventStoreSuite', options, ['atomicBatches']);
   const rules = options.atomicBatches === false ? RULES : [...RULES, ATOMIC_BATCHES];
   return [
-    ...casesOf(rules, () => Promise.resolve(open)),
-    ...casesOf(ROW_RULES, async () => rowTarget(await opened(open))),
+    ...casesOf(rules, open, (open) => Promise.resolve(open)),
+    ...casesOf(ROW_RULES, open, async (open) => rowTarget(await opened(open))),
   ];
 }
 

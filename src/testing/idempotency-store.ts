@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Claim, ClaimRequest, ClaimResult, IdempotencyStore } from '../stores/types.ts';
-import { casesOf, type ConformanceCase, type Rule } from './suite.ts';
+import { casesOf, type Closable, type ConformanceCase, type Rule } from './suite.ts';
 
 /** A fresh store, and its time. */
-export interface IdempotencyStoreHarness {
+export interface IdempotencyStoreHarness extends Closable {
   readonly store: IdempotencyStore;
   /**
    * How long the leases are whose end the suite waits for, in milliseconds: long enough that the
@@ -75,7 +75,7 @@ async function claimUntilLost(
  * ```
  */
 export function idempotencyStoreSuite(open: OpenIdempotencyStore): readonly ConformanceCase[] {
-  return casesOf(RULES, open);
+  return casesOf(RULES, open, (open) => open());
 }
 
 const RULES: readonly Rule<IdempotencyStoreHarness>[] = [

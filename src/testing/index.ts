@@ -5,7 +5,7 @@
  * @module @buktor/his-webhook/testing
  */
 
-export type { ConformanceCase, StoredRow } from './suite.ts';
+export type { Closable, ConformanceCase, StoredRow } from './suite.ts';
 export type { RowsHarness } from './rows.ts';
 export {
   type EventStoreHarness,

@@ -38,12 +38,16 @@ export type OpenPersistenceStore = () => Promise<PersistenceStoreHarness>;
  * ```
  */
 export function persistenceStoreSuite(open: OpenPersistenceStore): readonly ConformanceCase[] {
-  const opened = async (): Promise<PersistenceStoreHarness> => {
-    const harness = await open();
-    await harness.store.prepare([APPOINTMENT]);
-    return harness;
-  };
-  return [...casesOf(RULES, opened), ...casesOf(ROW_RULES, async () => rowTarget(await opened()))];
+  return [
+    ...casesOf(RULES, open, opened),
+    ...casesOf(ROW_RULES, open, async (open) => rowTarget(await opened(open))),
+  ];
+}
+
+async function opened(open: OpenPersistenceStore): Promise<PersistenceStoreHarness> {
+  const harness = await open();
+  await harness.store.prepare([APPOINTMENT]);
+  return harness;
 }
 
 function rowTarget({ store, ...harness }: PersistenceStoreHarness): RowTarget {

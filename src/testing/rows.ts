@@ -11,10 +11,10 @@ import {
   permutations,
   rowChangeOf,
 } from './changes.ts';
-import type { Rule, StoredRow } from './suite.ts';
+import type { Closable, Rule, StoredRow } from './suite.ts';
 
 /** What a harness shows of the tables. */
-export interface RowsHarness {
+export interface RowsHarness extends Closable {
   /**
    * The rows of a table, every column of it, by name: `his_versions` parsed, `his_deleted_at` in UTC
    * with nine digits, columns that are not set `null` or left out.
