@@ -312,8 +312,11 @@ describe('a replay in a composed store', () => {
     await store.quarantine(refusalOf(E1, { eventId: null, digest: null }));
     const [{ eventId: key }] = (await found(store)) as [StoredEvent];
     const replay = { ...E1, replayOf: { key, attempts: 1 } };
-    expect(await store.commit([{ ...replay, row: null }])).toEqual(['duplicate']);
-    expect(await found(store)).toMatchObject([{ eventId: key }, { state: 'applied' }]);
+    const outdated = { ...E1, replayOf: { key, attempts: 2 } };
+    for (const change of [{ ...replay, row: null }, outdated]) {
+      expect(await store.commit([change])).toEqual(['duplicate']);
+      expect(await found(store)).toMatchObject([{ eventId: key }, { state: 'applied' }]);
+    }
     expect(await store.commit([replay])).toEqual(['duplicate']);
     expect(await found(store)).toMatchObject([{ eventId: 'e1', state: 'applied' }]);
   });
@@ -394,6 +397,24 @@ describe('the lease of a composed store', () => {
     await vi.advanceTimersByTimeAsync(LEASE);
     expect(await work).toEqual(['applied']);
     expect(renewals).toBeGreaterThanOrEqual(2);
+  });
+
+  it('is renewed no more where the work ends while a renewal is on its way', async () => {
+    const all = parts();
+    let answer: ((isHeld: boolean) => void) | undefined;
+    const renew = () =>
+      new Promise<boolean>((resolve) => {
+        answer = resolve;
+      });
+    const { apply, finish } = heldUp();
+    const store = await composed(all, { persistence: { apply }, idempotency: { renew } });
+    const work = store.commit([E1]);
+    await vi.advanceTimersByTimeAsync(LEASE / 3);
+    finish();
+    expect(await work).toEqual(['applied']);
+    answer!(true);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('is renewed no more once the batch was given up, even where the work hangs', async () => {
