@@ -25,6 +25,7 @@ const config: Options[] = [
       'stores/memory': 'src/stores/memory.ts',
       'stores/postgres': 'src/stores/postgres.ts',
       'stores/sqlite': 'src/stores/sqlite.ts',
+      'stores/redis': 'src/stores/redis.ts',
       'testing/index': 'src/testing/index.ts',
     },
     format: ['esm', 'cjs'],

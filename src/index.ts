@@ -70,6 +70,7 @@ export type { ReceiverResponse, ResponseCode } from './receiver/responses.ts';
 export type { ReplayOptions, ReplayReport } from './receiver/replay.ts';
 export { bearerTokens, type Client, type ClientLookup } from './receiver/clients.ts';
 export { signRequest, type SignedRequest, type SignRequestOptions } from './sender/request.ts';
+export { type ComposedStoreOptions, composeStores } from './stores/compose.ts';
 export type {
   ApplyVerdict,
   BodyForm,

@@ -42,3 +42,16 @@ describe('examples/functions', () => {
 `);
   });
 });
+
+describe('examples/custom-store', () => {
+  it('passes the suite', () => {
+    const { stdout, status } = runCommand(process.execPath, [
+      '--test',
+      '--test-reporter=tap',
+      example('custom-store/journal-store.test.js'),
+    ]);
+    expect(stdout.match(/^ *not ok .*$/gm) ?? []).toEqual([]);
+    expect(stdout).toMatch(/^# pass 23$/m);
+    expect(status).toBe(0);
+  });
+});

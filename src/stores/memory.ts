@@ -1,37 +1,32 @@
 /**
- * A store in memory, for tests and trials.
+ * Stores in memory, for tests and trials: a whole one, and the parts of a composed one.
  *
  * @module @buktor/his-webhook/stores/memory
  */
 
 import { checkMembers } from '../configuration.ts';
-import { SchemaError } from '../errors.ts';
-import type { TableSpec } from '../mapping/tables.ts';
-import { atVersion, mergeChanges, type VersionedValues, wins } from '../merge.ts';
-import { judgeClaim, quarantineKey, quarantineQuota } from './inbox.ts';
+import { judgeClaim, quarantineQuota } from './inbox.ts';
+import { MemoryClaims } from './memory/claims.ts';
+import { MemoryInbox } from './memory/inbox.ts';
+import { type MemoryRow, MemoryRows } from './memory/rows.ts';
 import type {
   Change,
-  EventFilter,
   EventStore,
-  RefusedEvent,
-  RowChange,
-  StoredEvent,
+  IdempotencyStore,
+  InboxStore,
+  PersistenceStore,
   StoreOptions,
   Verdict,
 } from './types.ts';
 
-/** A row as {@link MemoryStore.rows} shows it: `client_id`, key, values, `his_versions`. */
-export type MemoryRow = Readonly<Record<string, unknown>>;
+export type { MemoryRow };
 
 /** The store that {@link memoryStore} makes. */
-export interface MemoryStore extends EventStore {
+export interface MemoryStore extends EventStore, InboxStore {
   /** The rows of a table, by client and key. */
   rows(table: string): readonly MemoryRow[];
-}
-
-interface Row extends VersionedValues {
-  readonly clientId: string;
-  readonly key: Readonly<Record<string, string>>;
+  /** Lets go of nothing: what it holds stays. */
+  close(): Promise<void>;
 }
 
 /**
@@ -46,177 +41,109 @@ interface Row extends VersionedValues {
  */
 export function memoryStore(options: StoreOptions = {}): MemoryStore {
   checkMembers('memoryStore', options, ['quarantineQuota']);
-  const quota = quarantineQuota(options.quarantineQuota);
-  const keys = new Map<string, readonly string[]>();
-  const tables = new Map<string, Map<string, Row>>();
-  const inbox = new Map<string, StoredEvent>();
-  const quarantined = new Map<string, number>();
-
-  function record(entry: StoredEvent): void {
-    const id = identity(entry.clientId, entry.eventId);
-    forget(id);
-    inbox.set(id, entry);
-    if (entry.state === 'quarantined') {
-      quarantined.set(entry.clientId, (quarantined.get(entry.clientId) ?? 0) + 1);
-    }
-  }
-
-  function forget(id: string): void {
-    const entry = inbox.get(id);
-    inbox.delete(id);
-    if (entry?.state === 'quarantined') {
-      quarantined.set(entry.clientId, (quarantined.get(entry.clientId) ?? 0) - 1);
-    }
-  }
-
-  function tableOf(table: string): Map<string, Row> {
-    const rows = tables.get(table);
-    if (rows === undefined) throw new SchemaError([`table ${table} was not prepared`], []);
-    return rows;
-  }
-
-  function apply(clientId: string, { table, key, values, version }: RowChange): boolean {
-    const rows = tableOf(table);
-    const id = identity(clientId, ...(keys.get(table) ?? []).map((column) => key[column] ?? ''));
-    const row = rows.get(id);
-    const change = atVersion(values, version);
-    rows.set(id, { clientId, key, ...mergeChanges(row ?? { values: {}, versions: {} }, change) });
-    return (
-      row === undefined ||
-      Object.keys(values).some((column) => wins(version, own(row.versions, column)))
-    );
-  }
-
-  /** Whether what is being replayed was replaced or settled since it was read. */
-  function isOutdated({ clientId, replayOf }: Change | RefusedEvent): boolean {
-    if (replayOf === undefined) return false;
-    return inbox.get(identity(clientId, replayOf.key))?.attempts !== replayOf.attempts;
-  }
+  const inbox = new MemoryInbox(quarantineQuota(options.quarantineQuota));
+  const rows = new MemoryRows();
 
   function commitOne(change: Change): Verdict {
-    const { clientId, eventId, row, force, replayOf, ...event } = change;
-    if (isOutdated(change)) return 'duplicate';
-    const id = identity(clientId, eventId);
-    const entry = inbox.get(id);
-    const claim = judgeClaim(entry, change);
+    const { clientId, eventId, row } = change;
+    if (inbox.isOutdated(change)) return 'duplicate';
+    const claim = judgeClaim(inbox.get(clientId, eventId), change);
     if (claim === 'conflict') return 'conflict';
-    if (replayOf !== undefined && replayOf.key !== eventId) {
-      forget(identity(clientId, replayOf.key));
-    }
+    inbox.settle(change);
     if (claim === 'duplicate') return 'duplicate';
-    const applied = row === null || apply(clientId, row);
-    record({
-      ...event,
-      clientId,
-      eventId,
-      state: row === null ? 'declined' : 'applied',
-      code: null,
-      reason: null,
-      attempts: (entry?.attempts ?? 0) + 1,
-    });
+    const applied = row === null || rows.apply(clientId, row);
+    inbox.record(change);
     return applied ? 'applied' : 'stale';
   }
 
   return {
-    prepare(specs: readonly TableSpec[]) {
-      for (const { table, key } of specs) {
-        const known = keys.get(table);
-        if (known !== undefined && known.join() !== [...key].sort().join()) {
-          const problem = `table ${table} has the key (${known.join(', ')}), not (${key.join(', ')})`;
-          return Promise.reject(new SchemaError([problem], []));
-        }
-        keys.set(table, [...key].sort());
-        if (!tables.has(table)) tables.set(table, new Map());
-      }
-      return Promise.resolve();
-    },
-
-    commit(batch) {
-      return Promise.resolve().then(() => {
+    prepare: (tables) =>
+      promised(() => {
+        rows.prepare(tables);
+      }),
+    commit: (batch) =>
+      promised(() => {
         // Looked at before anything is written: a batch is committed whole or not at all.
-        for (const { row } of batch) if (row !== null) tableOf(row.table);
+        for (const { row } of batch) if (row !== null) rows.check(row.table);
         return batch.map(commitOne);
-      });
-    },
-
-    quarantine({ replayOf, ...event }: RefusedEvent) {
-      if (replayOf !== undefined && isOutdated({ ...event, replayOf })) {
-        return Promise.resolve('duplicate');
-      }
-      const byId =
-        event.eventId === null ? undefined : inbox.get(identity(event.clientId, event.eventId));
-      const place = quarantineKey(byId, event);
-      if (place === 'duplicate') return Promise.resolve('duplicate');
-      const entry = inbox.get(identity(event.clientId, place.key));
-      if (entry === undefined && (quarantined.get(event.clientId) ?? 0) >= quota) {
-        return Promise.resolve('over_quota');
-      }
-      record({
-        ...event,
-        eventId: place.key,
-        state: 'quarantined',
-        attempts: (entry?.attempts ?? 0) + 1,
-      });
-      return Promise.resolve('quarantined');
-    },
-
+      }),
+    record: (event) =>
+      promised(() => {
+        inbox.record(event);
+      }),
+    quarantine: (event) => promised(() => inbox.quarantine(event)),
     async *find(filter) {
-      await Promise.resolve();
-      const found = [...inbox.values()].filter((entry) => matches(entry, filter));
-      yield* found.sort((a, b) =>
-        identity(a.clientId, a.eventId) < identity(b.clientId, b.eventId) ? -1 : 1,
-      );
+      yield* await promised(() => inbox.find(filter));
     },
-
-    prune({ bodiesBefore, keysBefore }) {
-      let bodies = 0;
-      let forgotten = 0;
-      for (const [id, entry] of inbox) {
-        if (entry.state === 'quarantined') continue;
-        if (isBefore(entry, keysBefore)) {
-          forgotten++;
-          inbox.delete(id);
-        } else if (entry.body !== null && isBefore(entry, bodiesBefore)) {
-          bodies++;
-          inbox.set(id, { ...entry, body: null });
-        }
-      }
-      return Promise.resolve({ bodies, keys: forgotten });
-    },
-
+    prune: (policy) => promised(() => inbox.prune(policy)),
     close: () => Promise.resolve(),
-
-    rows(table) {
-      const rows = [...(tables.get(table) ?? new Map<string, Row>())];
-      return rows
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([, { clientId, key, values, versions }]) => ({
-          client_id: clientId,
-          ...key,
-          ...values,
-          his_versions: versions,
-        }));
-    },
+    rows: (table) => rows.list(table),
   };
 }
 
-function identity(...parts: readonly string[]): string {
-  return JSON.stringify(parts);
+/** Options of {@link memoryIdempotency}. */
+export interface MemoryIdempotencyOptions {
+  /**
+   * The clock that leases run by, in milliseconds.
+   * @default Date.now
+   */
+  readonly now?: () => number;
 }
 
-function own(versions: Readonly<Record<string, string>>, column: string): string | undefined {
-  return Object.hasOwn(versions, column) ? versions[column] : undefined;
+/**
+ * The claims of a composed store in memory, for tests and trials. Nothing is forgotten.
+ *
+ * @example
+ * ```ts
+ * import { memoryIdempotency } from '@buktor/his-webhook/stores/memory';
+ *
+ * const idempotency = memoryIdempotency();
+ * ```
+ */
+export function memoryIdempotency(options: MemoryIdempotencyOptions = {}): IdempotencyStore {
+  checkMembers('memoryIdempotency', options, ['now']);
+  const claims = new MemoryClaims(options.now ?? Date.now);
+  return {
+    claim: (request) => promised(() => claims.claim(request)),
+    renew: (claim, lease) => promised(() => claims.renew(claim, lease)),
+    complete: (claim) => promised(() => claims.complete(claim)),
+    release: (claim) => promised(() => claims.release(claim)),
+    close: () => Promise.resolve(),
+  };
 }
 
-function isBefore(entry: StoredEvent, moment: Date | undefined): boolean {
-  return moment !== undefined && entry.receivedAt < moment.toISOString();
+/** The store that {@link memoryPersistence} makes. */
+export interface MemoryPersistence extends PersistenceStore {
+  /** The rows of a table, by client and key. */
+  rows(table: string): readonly MemoryRow[];
 }
 
-function matches(entry: StoredEvent, filter: EventFilter): boolean {
-  const { receivedFrom, receivedBefore, ...exact } = filter;
-  for (const [member, value] of Object.entries(exact) as [keyof typeof exact, unknown][]) {
-    if (value !== undefined && entry[member] !== value) return false;
-  }
-  if (receivedFrom !== undefined && entry.receivedAt < receivedFrom.toISOString()) return false;
-  return receivedBefore === undefined || isBefore(entry, receivedBefore);
+/**
+ * The rows of a composed store in memory, for tests and trials.
+ *
+ * @example
+ * ```ts
+ * import { memoryPersistence } from '@buktor/his-webhook/stores/memory';
+ *
+ * const persistence = memoryPersistence();
+ * ```
+ */
+export function memoryPersistence(): MemoryPersistence {
+  const rows = new MemoryRows();
+  return {
+    prepare: (tables) =>
+      promised(() => {
+        rows.prepare(tables);
+      }),
+    apply: ({ clientId, row }) => promised(() => (rows.apply(clientId, row) ? 'applied' : 'stale')),
+    close: () => Promise.resolve(),
+    rows: (table) => rows.list(table),
+  };
+}
+
+/** Does something at once, and turns what it throws into a rejection. */
+function promised<T>(work: () => T): Promise<T> {
+  return new Promise((resolve) => {
+    resolve(work());
+  });
 }

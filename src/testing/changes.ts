@@ -2,7 +2,7 @@ import type { JsonObject } from '../events.ts';
 import { contentDigest } from '../json.ts';
 import type { TableSpec } from '../mapping/tables.ts';
 import { DELETED_AT, versionOf } from '../merge.ts';
-import type { Change, RefusedEvent, ReplayedEntry } from '../stores/types.ts';
+import type { Change, RefusedEvent, ReplayedEntry, RowChange } from '../stores/types.ts';
 import { parseTimestamp } from '../timestamp.ts';
 
 /** The table the changes below write to. */
@@ -56,6 +56,14 @@ export function changeOf(spec: ChangeSpec): Change {
     ...(force === undefined ? {} : { force }),
     ...(replayOf === undefined ? {} : { replayOf }),
   };
+}
+
+/** A change that has a row. */
+export type ChangeWithRow = Change & { readonly row: RowChange };
+
+/** As {@link changeOf}, for those who look at the row. */
+export function rowChangeOf(spec: ChangeSpec): ChangeWithRow {
+  return changeOf(spec) as ChangeWithRow;
 }
 
 /** A refused event, as the receiver builds it. */

@@ -5,5 +5,21 @@
  * @module @buktor/his-webhook/testing
  */
 
-export type { ConformanceCase, StoredRow } from './suite.ts';
-export { type EventStoreHarness, eventStoreSuite, type OpenEventStore } from './event-store.ts';
+export type { Closable, ConformanceCase, StoredRow } from './suite.ts';
+export type { RowsHarness } from './rows.ts';
+export {
+  type EventStoreHarness,
+  eventStoreSuite,
+  type EventStoreSuiteOptions,
+  type OpenEventStore,
+} from './event-store.ts';
+export {
+  type IdempotencyStoreHarness,
+  idempotencyStoreSuite,
+  type OpenIdempotencyStore,
+} from './idempotency-store.ts';
+export {
+  type OpenPersistenceStore,
+  type PersistenceStoreHarness,
+  persistenceStoreSuite,
+} from './persistence-store.ts';

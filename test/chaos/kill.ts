@@ -1,6 +1,6 @@
 /** A receiver under load that is killed, or cut off from its database, again and again. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Running } from '../support/node-process.ts';
+import type { Running } from '../support/spawn.ts';
 import type { ChaosDatabase, ChaosEngine } from './engine.ts';
 import { judge, type Judgement } from './judge.ts';
 import { Load, MAPPINGS, pick, randomFrom } from './load.ts';

@@ -1,7 +1,7 @@
 /** Starts and stops the receivers. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { type Running, spawnNode } from '../support/node-process.ts';
+import { type Running, startProcess } from '../support/spawn.ts';
 import type { ChaosEngine } from './engine.ts';
 
 /** A receiver that is up. */
@@ -15,7 +15,7 @@ export async function startReceiver(
   engine: ChaosEngine,
   env: Readonly<Record<string, string>>,
 ): Promise<LiveReceiver> {
-  const child = spawnNode(['test/chaos/receiver.ts'], env);
+  const child = startProcess(process.execPath, ['test/chaos/receiver.ts'], env);
   try {
     const [, settings] = await withinSeconds(20, child.printed(/^Settings (.*)$/m));
     const found = JSON.parse(settings!) as unknown;

@@ -5,6 +5,7 @@ const { expressReceiver } = require('@buktor/his-webhook/express');
 const { fastifyReceiver } = require('@buktor/his-webhook/fastify');
 const { fetchReceiver } = require('@buktor/his-webhook/fetch');
 const { memoryStore } = require('@buktor/his-webhook/stores/memory');
+const { redisIdempotency } = require('@buktor/his-webhook/stores/redis');
 const { sqliteStore } = require('@buktor/his-webhook/stores/sqlite');
 
 assert.equal(process.versions.node.split('.')[0], process.argv[2]);
@@ -17,6 +18,7 @@ assert.match(root.generateSignature('x', 'y'), /^[0-9a-f]{64}$/);
 // One class, whichever subpath threw it.
 for (const make of [
   () => memoryStore({ quarantineQuota: -1 }),
+  () => redisIdempotency({}),
   () => root.verifySignature('', '', ''),
 ]) {
   assert.throws(make, root.ConfigurationError);

@@ -7,7 +7,12 @@ import * as root from '@buktor/his-webhook';
 import { expressReceiver } from '@buktor/his-webhook/express';
 import { fastifyReceiver } from '@buktor/his-webhook/fastify';
 import { fetchReceiver } from '@buktor/his-webhook/fetch';
-import { memoryStore } from '@buktor/his-webhook/stores/memory';
+import {
+  memoryIdempotency,
+  memoryPersistence,
+  memoryStore,
+} from '@buktor/his-webhook/stores/memory';
+import { redisIdempotency } from '@buktor/his-webhook/stores/redis';
 import { sqliteStore } from '@buktor/his-webhook/stores/sqlite';
 
 const require = createRequire(import.meta.url);
@@ -47,6 +52,12 @@ async function receives(store) {
   }
   await receiver.close();
 }
+
+assert.equal(typeof redisIdempotency, 'function');
+const persistence = memoryPersistence();
+const parts = { idempotency: memoryIdempotency(), persistence, inbox: memoryStore() };
+await receives(root.composeStores(parts));
+assert.equal(persistence.rows('appointment').length, 1);
 
 const memory = memoryStore();
 await receives(memory);

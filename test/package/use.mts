@@ -5,6 +5,7 @@ import {
   type AnyHisWebhookError,
   bearerTokens,
   compileMappings,
+  composeStores,
   createReceiver,
   type EventStore,
   type HisEvent,
@@ -15,10 +16,19 @@ import {
 import { expressReceiver } from '@buktor/his-webhook/express';
 import { fastifyReceiver } from '@buktor/his-webhook/fastify';
 import { fetchReceiver } from '@buktor/his-webhook/fetch';
-import { memoryStore } from '@buktor/his-webhook/stores/memory';
+import { memoryPersistence, memoryStore } from '@buktor/his-webhook/stores/memory';
+import { redisIdempotency } from '@buktor/his-webhook/stores/redis';
 import { sqliteStore } from '@buktor/his-webhook/stores/sqlite';
 
 const store: EventStore = Math.random() < 2 ? memoryStore() : sqliteStore({ path: 'x.db' });
+const answer = () => Promise.resolve('claimed');
+const idempotency = redisIdempotency({ client: { eval: answer, evalsha: answer } });
+const composed: EventStore = composeStores({
+  idempotency,
+  persistence: memoryPersistence(),
+  inbox: memoryStore(),
+});
+void composed;
 const receiver = createReceiver({
   clients: bearerTokens({
     t: { id: '1001', secrets: ['a', { secret: 'b', notAfter: new Date() }] },

@@ -1,21 +1,84 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/errors.ts';
-import { memoryStore } from '../../src/stores/memory.ts';
-import { eventStoreSuite, type OpenEventStore } from '../../src/testing/event-store.ts';
-
-const open: OpenEventStore = (options) => {
-  const store = memoryStore(options);
-  const columns: Record<string, null> = { status: null, room: null, note: null };
-  return Promise.resolve({
-    store,
-    rows: (table) => Promise.resolve(store.rows(table).map((row) => ({ ...columns, ...row }))),
-  });
-};
+import { memoryIdempotency, memoryPersistence, memoryStore } from '../../src/stores/memory.ts';
+import { changeOf, refusalOf } from '../../src/testing/changes.ts';
+import { eventStoreSuite } from '../../src/testing/event-store.ts';
+import { idempotencyStoreSuite } from '../../src/testing/idempotency-store.ts';
+import { persistenceStoreSuite } from '../../src/testing/persistence-store.ts';
+import type { StoredEvent } from '../../src/stores/types.ts';
 
 describe('memoryStore', () => {
-  for (const { name, run } of eventStoreSuite(open)) it(name, run);
+  const suite = eventStoreSuite((options) => {
+    const store = memoryStore(options);
+    return Promise.resolve({ store, rows: (table) => Promise.resolve(store.rows(table)) });
+  });
+  for (const { name, run } of suite) it(name, run);
 
   it.each([-1, 1.5, NaN, Infinity])('refuses the quota %d', (quarantineQuota) => {
     expect(() => memoryStore({ quarantineQuota })).toThrow(ConfigurationError);
   });
+});
+
+describe("memoryStore as a composed store's inbox", () => {
+  const found = async (store: ReturnType<typeof memoryStore>): Promise<StoredEvent[]> => {
+    const entries: StoredEvent[] = [];
+    for await (const entry of store.find({})) entries.push(entry);
+    return entries;
+  };
+
+  it('records what was applied or declined, over whatever stands under its id', async () => {
+    const store = memoryStore({ quarantineQuota: 1 });
+    const change = changeOf({ id: 'e1', values: { status: 'x' } });
+    await store.quarantine(refusalOf(change));
+    await store.record(change);
+    const { row: _, ...event } = change;
+    expect(await found(store)).toEqual([
+      { ...event, state: 'applied', code: null, reason: null, attempts: 2 },
+    ]);
+    await store.record({ ...change, row: null });
+    expect(await found(store)).toMatchObject([{ state: 'declined', attempts: 3 }]);
+    expect(store.rows('appointment')).toEqual([]);
+    expect(await store.quarantine(refusalOf(change))).toBe('duplicate');
+    // The quarantine has room again.
+    expect(await store.quarantine(refusalOf(changeOf({ id: 'e2' })))).toBe('quarantined');
+  });
+
+  it('drops the quarantine entry a replay began with, and no other entry', async () => {
+    const store = memoryStore();
+    const change = changeOf({ id: 'e1' });
+    await store.quarantine(refusalOf(change, { eventId: null, digest: null }));
+    const [{ eventId: key }] = (await found(store)) as [StoredEvent];
+    await store.record(changeOf({ id: 'e2' }));
+    await store.record({ ...change, replayOf: { key: 'e2', attempts: 1 } });
+    expect((await found(store)).map(({ eventId }) => eventId)).toEqual([key, 'e1', 'e2']);
+    await store.record({ ...change, replayOf: { key, attempts: 1 } });
+    expect((await found(store)).map(({ eventId }) => eventId)).toEqual(['e1', 'e2']);
+  });
+});
+
+describe('memoryIdempotency', () => {
+  const suite = idempotencyStoreSuite(() => {
+    let now = 0;
+    return Promise.resolve({
+      store: memoryIdempotency({ now: () => now }),
+      lease: 1_000,
+      elapse: (milliseconds) => {
+        now += milliseconds;
+        return Promise.resolve();
+      },
+    });
+  });
+  for (const { name, run } of suite) it(name, run);
+
+  it('refuses an option nobody knows', () => {
+    expect(() => memoryIdempotency({ clock: Date.now } as object)).toThrow(ConfigurationError);
+  });
+});
+
+describe('memoryPersistence', () => {
+  const suite = persistenceStoreSuite(() => {
+    const store = memoryPersistence();
+    return Promise.resolve({ store, rows: (table) => Promise.resolve(store.rows(table)) });
+  });
+  for (const { name, run } of suite) it(name, run);
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { ROOT, type Running, spawnNode } from './node-process.ts';
+import { ROOT, type Running, startProcess } from './spawn.ts';
 
 export { ROOT, type Running };
 
@@ -22,7 +22,17 @@ export function startNode(
   env: Readonly<Record<string, string>> = {},
   cwd: string = ROOT,
 ): Running {
-  const running = spawnNode(args, env, cwd);
+  return startCommand(process.execPath, args, env, cwd);
+}
+
+/** Starts a process that runs until its test is over. */
+export function startCommand(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd: string = ROOT,
+): Running {
+  const running = startProcess(command, args, env, cwd);
   onTestFinished(async () => {
     await running.stop('SIGKILL');
   });

@@ -16,13 +16,14 @@ export interface Running {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts a Node process; whoever calls ends it. */
-export function spawnNode(
+/** Starts a process; whoever calls ends it. */
+export function startProcess(
+  command: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   cwd: string = ROOT,
 ): Running {
-  const child = spawn(process.execPath, args, { cwd, env: { ...process.env, ...env } });
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env } });
   let output = '';
   let exited = false;
   const listeners = new Set<() => void>();
