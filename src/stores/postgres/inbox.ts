@@ -1,4 +1,11 @@
-import { quarantineKey } from '../inbox.ts';
+import {
+  cellsOf,
+  conditionsOf,
+  INBOX_COLUMNS,
+  type InboxRow,
+  quarantineKey,
+  toStoredEvent,
+} from '../inbox.ts';
 import type {
   Change,
   EventFilter,
@@ -7,7 +14,7 @@ import type {
   RefusedEvent,
   StoredEvent,
 } from '../types.ts';
-import type { Session, SqlValue, TextRow } from './driver.ts';
+import type { Session, TextRow } from './driver.ts';
 
 /** `attempts` of an entry, which is locked until the end of the transaction. */
 export async function findAttempts(
@@ -92,25 +99,10 @@ async function isOverQuota(session: Session, clientId: string, quota: number): P
   return Number(row?.['n']) >= quota;
 }
 
-const COLUMNS = [
-  'client_id',
-  'event_id',
-  'type',
-  'occurred_at',
-  'received_at',
-  'state',
-  'code',
-  'reason',
-  'digest',
-  'body',
-  'form',
-  'mapping_version',
-] as const;
-
-const RECORD = `INSERT INTO his_events AS e (${COLUMNS.join(', ')})
-  VALUES (${COLUMNS.map((_, i) => `$${String(i + 1)}`).join(', ')})
+const RECORD = `INSERT INTO his_events AS e (${INBOX_COLUMNS.join(', ')})
+  VALUES (${INBOX_COLUMNS.map((_, i) => `$${String(i + 1)}`).join(', ')})
   ON CONFLICT (client_id, event_id) DO UPDATE SET
-    ${COLUMNS.slice(2)
+    ${INBOX_COLUMNS.slice(2)
       .map((column) => `${column} = EXCLUDED.${column}`)
       .join(', ')}, attempts = e.attempts + 1
   WHERE e.state = 'quarantined' OR EXCLUDED.state <> 'quarantined'
@@ -118,21 +110,7 @@ const RECORD = `INSERT INTO his_events AS e (${COLUMNS.join(', ')})
 
 /** Writes an entry over what stands under its id; `false` where that is not to be downgraded. */
 async function record(session: Session, entry: Omit<StoredEvent, 'attempts'>): Promise<boolean> {
-  const rows = await session.query(RECORD, [
-    entry.clientId,
-    entry.eventId,
-    entry.type,
-    entry.occurredAt,
-    entry.receivedAt,
-    entry.state,
-    entry.code,
-    entry.reason,
-    entry.digest,
-    entry.body,
-    entry.form,
-    entry.mappingVersion,
-  ]);
-  return rows.length === 1;
+  return (await session.query(RECORD, cellsOf(entry))).length === 1;
 }
 
 /** Writes down an event that was processed elsewhere; inside a transaction. */
@@ -151,51 +129,20 @@ export async function findPage(
   filter: EventFilter,
   after: StoredEvent | undefined,
 ): Promise<readonly StoredEvent[]> {
-  const { sql, values } = where(filter);
+  const conditions = conditionsOf(filter).map(({ sql }, i) => ` AND ${sql} $${String(i + 3)}`);
   const rows = await session.query(
     `SELECT client_id, event_id, type, occurred_at, state, code, reason, digest, body, form,
             mapping_version, attempts::text AS attempts,
             to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS received_at
-       FROM his_events WHERE (client_id, event_id) > ($1, $2)${sql}
+       FROM his_events WHERE (client_id, event_id) > ($1, $2)${conditions.join('')}
        ORDER BY client_id, event_id LIMIT 100`,
-    [after?.clientId ?? '', after?.eventId ?? '', ...values],
+    [
+      after?.clientId ?? '',
+      after?.eventId ?? '',
+      ...conditionsOf(filter).map(({ value }) => value),
+    ],
   );
-  return rows.map(toStoredEvent);
-}
-
-function toStoredEvent(row: TextRow): StoredEvent {
-  return {
-    clientId: row['client_id'] ?? '',
-    eventId: row['event_id'] ?? '',
-    type: row['type'] ?? null,
-    occurredAt: row['occurred_at'] ?? null,
-    receivedAt: row['received_at'] ?? '',
-    state: row['state'] as EventState,
-    code: row['code'] ?? null,
-    reason: row['reason'] ?? null,
-    digest: row['digest'] ?? null,
-    body: row['body'] as unknown as Uint8Array | null,
-    form: row['form'] as StoredEvent['form'],
-    mappingVersion: row['mapping_version'] ?? null,
-    attempts: Number(row['attempts']),
-  };
-}
-
-function where(filter: EventFilter): { readonly sql: string; readonly values: SqlValue[] } {
-  const conditions: readonly [string, string | undefined][] = [
-    ['client_id =', filter.clientId],
-    ['event_id =', filter.eventId],
-    ['type =', filter.type],
-    ['state =', filter.state],
-    ['code =', filter.code],
-    ['received_at >=', filter.receivedFrom?.toISOString()],
-    ['received_at <', filter.receivedBefore?.toISOString()],
-  ];
-  const given = conditions.flatMap(([sql, value]) => (value === undefined ? [] : [{ sql, value }]));
-  return {
-    sql: given.map(({ sql }, i) => ` AND ${sql} $${String(i + 3)}`).join(''),
-    values: given.map(({ value }) => value),
-  };
+  return (rows as unknown as readonly InboxRow[]).map(toStoredEvent);
 }
 
 /** Entries that one statement looks at, so that commits never wait long. */

@@ -1,7 +1,13 @@
-import type { Entry } from '../inbox.ts';
-import type { EventFilter, EventState, StoredEvent } from '../types.ts';
+import {
+  cellsOf,
+  conditionsOf,
+  type Entry,
+  INBOX_COLUMNS,
+  type InboxRow,
+  toStoredEvent,
+} from '../inbox.ts';
+import type { EventFilter, StoredEvent } from '../types.ts';
 import type { Session } from './connection.ts';
-import type { SqlValue } from './driver.ts';
 
 /** What the inbox has under an id. */
 export function findEntry(session: Session, clientId: string, eventId: string): Entry | undefined {
@@ -29,22 +35,6 @@ export function release(session: Session, clientId: string, eventId: string): vo
     .run(clientId, eventId);
 }
 
-/** Columns of his_events but `attempts`, which counts by itself. */
-export const INBOX_COLUMNS = [
-  'client_id',
-  'event_id',
-  'type',
-  'occurred_at',
-  'received_at',
-  'state',
-  'code',
-  'reason',
-  'digest',
-  'body',
-  'form',
-  'mapping_version',
-] as const;
-
 const CLAIM = `INSERT INTO his_events (${INBOX_COLUMNS.join(', ')})
   VALUES (${INBOX_COLUMNS.map(() => '?').join(', ')})
   ON CONFLICT (client_id, event_id) DO NOTHING`;
@@ -63,24 +53,6 @@ const RECORD = `INSERT INTO his_events (${INBOX_COLUMNS.join(', ')})
 /** Writes an entry over whatever stands under its id. */
 export function record(session: Session, entry: Omit<StoredEvent, 'attempts'>): void {
   session.prepare(RECORD).run(...cellsOf(entry));
-}
-
-/** The values of {@link INBOX_COLUMNS}. */
-function cellsOf(entry: Omit<StoredEvent, 'attempts'>): SqlValue[] {
-  return [
-    entry.clientId,
-    entry.eventId,
-    entry.type,
-    entry.occurredAt,
-    entry.receivedAt,
-    entry.state,
-    entry.code,
-    entry.reason,
-    entry.digest,
-    entry.body,
-    entry.form,
-    entry.mappingVersion,
-  ];
 }
 
 /** Entries that one transaction looks at, so that commits never wait long. */
@@ -138,51 +110,13 @@ export function findPage(
   filter: EventFilter,
   after: StoredEvent | undefined,
 ): readonly StoredEvent[] {
-  const { sql, values } = where(filter);
+  const conditions = conditionsOf(filter);
   const rows = session
     .prepare(
-      `SELECT * FROM his_events WHERE (client_id, event_id) > (?, ?)${sql}
+      `SELECT * FROM his_events WHERE (client_id, event_id) > (?, ?)
+       ${conditions.map(({ sql }) => `AND ${sql} ?`).join(' ')}
        ORDER BY client_id, event_id LIMIT 100`,
     )
-    .all(after?.clientId ?? '', after?.eventId ?? '', ...values);
+    .all(after?.clientId ?? '', after?.eventId ?? '', ...conditions.map(({ value }) => value));
   return (rows as InboxRow[]).map(toStoredEvent);
-}
-
-type InboxRow = Record<(typeof INBOX_COLUMNS)[number], string> & {
-  attempts: number | bigint;
-};
-
-function toStoredEvent(row: InboxRow): StoredEvent {
-  return {
-    clientId: row.client_id,
-    eventId: row.event_id,
-    type: row.type,
-    occurredAt: row.occurred_at,
-    receivedAt: row.received_at,
-    state: row.state as EventState,
-    code: row.code,
-    reason: row.reason,
-    digest: row.digest,
-    body: row.body as unknown as Uint8Array | null,
-    form: row.form as StoredEvent['form'],
-    mappingVersion: row.mapping_version,
-    attempts: Number(row.attempts),
-  };
-}
-
-function where(filter: EventFilter): { readonly sql: string; readonly values: SqlValue[] } {
-  const conditions: readonly [string, string | undefined][] = [
-    ['client_id = ?', filter.clientId],
-    ['event_id = ?', filter.eventId],
-    ['type = ?', filter.type],
-    ['state = ?', filter.state],
-    ['code = ?', filter.code],
-    ['received_at >= ?', filter.receivedFrom?.toISOString()],
-    ['received_at < ?', filter.receivedBefore?.toISOString()],
-  ];
-  const given = conditions.flatMap(([sql, value]) => (value === undefined ? [] : [{ sql, value }]));
-  return {
-    sql: given.map(({ sql }) => ` AND ${sql}`).join(''),
-    values: given.map(({ value }) => value),
-  };
 }

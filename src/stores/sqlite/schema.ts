@@ -3,7 +3,7 @@ import type { TableSpec } from '../../mapping/tables.ts';
 import { DELETED_AT } from '../../merge.ts';
 import type { Session } from './connection.ts';
 import { quote } from './driver.ts';
-import { INBOX_COLUMNS } from './inbox.ts';
+import { INBOX_COLUMNS } from '../inbox.ts';
 
 /** `auto` creates missing tables and adds missing nullable columns; `managed` only checks. */
 export type SchemaMode = 'auto' | 'managed';
