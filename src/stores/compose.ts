@@ -47,6 +47,8 @@ export interface ComposedStoreOptions {
  * - Not guaranteed: that `attempts` of an entry counts what broke off once only; that a body refused
  *   at the very moment another event of its `event_id` is being committed keeps its place in
  *   quarantine; the order of two replays of one event under different mappings that overlap.
+ * - `duplicate` and `conflict` are told for as long as the claims remember an event; after that it is
+ *   processed as new.
  * - Durable is what the three parts make durable. Where the claims are lost (a failover of Redis),
  *   events are processed again; where they are kept longer than the rows, an event that is sent again
  *   is a `duplicate` although its row is gone. Restore rows and claims together, or drop the claims.

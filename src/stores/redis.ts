@@ -32,7 +32,8 @@ export interface RedisIdempotencyOptions {
   readonly prefix?: string;
   /**
    * How long a completed event is remembered, in milliseconds. Forgetting it is safe: sent again, it
-   * is processed as new, and wins no column.
+   * is processed as new, and changes nothing that is newer. Only other content under its id is no
+   * longer found out.
    * @default 2_592_000_000 (30 days)
    */
   readonly retention?: number;

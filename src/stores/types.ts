@@ -265,7 +265,7 @@ export interface PersistenceStore {
   /** As {@link EventStore.prepare}. */
   prepare(tables: readonly TableSpec[]): Promise<void>;
   /**
-   * Merges a change into its row, column by column: see {@link mergeChanges}. A crash may lead to the
+   * Merges a change into its row, column by column, as `mergeChanges` does. A crash may lead to the
    * same change again, or to several at once; the rows must come out the same. Once it resolves, the
    * change is durable.
    */

@@ -244,6 +244,49 @@ describe('redisIdempotency where Redis does not answer', () => {
   });
 });
 
+describe('redisIdempotency where Redis is away', () => {
+  it.each<[string, (port: number) => RedisClient]>([
+    [
+      'ioredis',
+      (port) => {
+        const options = { enableOfflineQueue: false, maxRetriesPerRequest: 0 };
+        const client = new Redis(port, '127.0.0.1', options);
+        client.on('error', () => undefined);
+        onTestFinished(() => {
+          client.disconnect();
+        });
+        return client;
+      },
+    ],
+    [
+      'redis',
+      (port) => {
+        const socket = { host: '127.0.0.1', port };
+        const client = createClient({ socket, disableOfflineQueue: true });
+        client.on('error', () => undefined);
+        client.connect().catch(() => undefined);
+        onTestFinished(() => {
+          client.destroy();
+        });
+        return client;
+      },
+    ],
+  ])('fails at once with %s, set as the docs say', async (_, connect) => {
+    const store = redisIdempotency({ client: connect(await freePort()), timeout: 2 ** 31 - 1 });
+    await expect(store.claim(EVENT)).rejects.toThrow('Redis failed.');
+  });
+});
+
+/** A port where nobody listens. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 describe.skipIf(missingCommand('redis-server'))('redisIdempotency on a cluster', () => {
   it.each(['ioredis', 'redis'])('passes the suite with %s', async (name) => {
     const port = await freePort();
@@ -278,15 +321,6 @@ describe.skipIf(missingCommand('redis-server'))('redisIdempotency on a cluster',
     await client.connect();
     onTestFinished(() => client.close());
     return () => client;
-  }
-
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
-    return port;
   }
 });
 
