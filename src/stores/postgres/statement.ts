@@ -29,6 +29,8 @@ interface TableShape {
   readonly columns: readonly ColumnInfo[];
   /** Two changes are about one row. */
   readonly isShared: boolean;
+  /** Every change carries every column, as those of one mapping mostly do. */
+  readonly isUniform: boolean;
 }
 
 /** What a {@link commitStatement} answers, as JSON in its column `answer`. */
@@ -69,7 +71,7 @@ export function commitStatement(
   const groups = groupByTable(changes, tables);
   const shape = JSON.stringify([
     force,
-    groups.map(({ table, key, columns, isShared }) => [table, key, columns, isShared]),
+    groups.map(({ places: _, changes: __, ...group }) => group),
   ]);
   let known = texts.get(shape);
   if (known === undefined) {
@@ -116,6 +118,7 @@ function groupByTable(
       key: Object.keys(mine[0]?.row.key ?? {}).sort(),
       columns: [...names].sort().map((name) => columnOf(info, name)),
       isShared: new Set(mine.map(rowKey)).size < mine.length,
+      isUniform: mine.every(({ row }) => Object.keys(row.values).length === names.size),
       places,
       changes: mine,
     };
@@ -167,15 +170,17 @@ function claimValues(changes: readonly Change[]): readonly SqlValue[] {
   return [...[...texts, places, starts, sizes].map(arrayOf), bodies];
 }
 
-function tableValues({ key, columns, places, changes }: TableChanges): readonly SqlValue[] {
+function tableValues(group: TableChanges): readonly SqlValue[] {
+  const { key, columns, places, changes, isUniform } = group;
   const rows = changes.map(({ row }) => row);
+  // Which columns a change carries, because null is a value.
+  const masks = rows.map(({ values }) =>
+    columns.map(({ name }) => (Object.hasOwn(values, name) ? '1' : '0')).join(''),
+  );
   return [
     places,
     rows.map(({ version }) => version),
-    // Which columns a change carries, because null is a value.
-    rows.map(({ values }) =>
-      columns.map(({ name }) => (Object.hasOwn(values, name) ? '1' : '0')).join(''),
-    ),
+    ...(isUniform ? [] : [masks]),
     ...key.map((name) => rows.map((row) => row.key[name] ?? null)),
     ...columns.map((column) => rows.map(({ values }) => cell(values, column))),
   ].map(arrayOf);
@@ -286,21 +291,24 @@ function claims(next: (type: string) => string, force: boolean): readonly string
  * of the host may have any. A column that no change carries is absent from `versions`.
  */
 function rows(
-  { key, columns, isShared }: TableShape,
+  { key, columns, isShared, isUniform }: TableShape,
   n: string,
   next: (type: string) => string,
 ): string {
   const keys = key.map((_, i) => `k${String(i)}`);
   const cells = columns.map((_, i) => `v${String(i)}`);
-  const names = ['place', 'version', 'mask', ...keys, ...cells];
+  const names = ['place', 'version', ...(isUniform ? [] : ['mask']), ...keys, ...cells];
   const lists = names.map((name) => next(name === 'place' ? 'int[]' : 'text[]'));
   const carries = (i: number): string => `substr(mask, ${String(i + 1)}, 1) = '1'`;
+  const filter = (i: number): string => (isUniform ? '' : ` FILTER (WHERE ${carries(i)})`);
   const newest = (name: string, i: number): string =>
-    `(array_agg(${name} ORDER BY version COLLATE "C" DESC, place DESC) FILTER (WHERE ${carries(i)}))[1] AS ${name}`;
-  const versions = object(columns, (i) =>
-    isShared
-      ? `max(version COLLATE "C") FILTER (WHERE ${carries(i)})`
-      : `CASE WHEN ${carries(i)} THEN version END`,
+    `(array_agg(${name} ORDER BY version COLLATE "C" DESC, place DESC)${filter(i)})[1] AS ${name}`;
+  const own = (i: number): string =>
+    isUniform ? 'version' : `CASE WHEN ${carries(i)} THEN version END`;
+  const versions = object(
+    columns,
+    (i) => (isShared ? `max(version COLLATE "C")${filter(i)}` : own(i)),
+    isUniform,
   );
   const selected = [
     'client_id',
@@ -333,6 +341,12 @@ function upsert(shape: TableShape, n: string): string {
     columns,
     (_, name) => `CASE WHEN ${wins(name)} THEN ${version('EXCLUDED', name)} END`,
   );
+  // Mostly all of them win, and making an object takes longer than comparing.
+  const areAllNews = columns.map(({ name }) => `(${wins(name)}) IS NOT FALSE`);
+  const news =
+    columns.length === 0
+      ? winners
+      : `CASE WHEN ${areAllNews.join(' AND ')} THEN EXCLUDED.his_versions ELSE ${winners} END`;
   // Where a trigger may drop rows, only a row that is always written is missed when it is dropped.
   const isNews = [...columns.map(({ name }) => wins(name)), hasBeforeTrigger(shape)];
   return `his_written${n} AS (
@@ -340,7 +354,7 @@ function upsert(shape: TableShape, n: string): string {
   SELECT ${[...keys, ...columns.map((column, i) => cast(`v${String(i)}`, column)), 'versions'].join(', ')}
   FROM his_rows${n} ORDER BY ${keys.map((name) => `${name} COLLATE "C"`).join(', ')}
   ON CONFLICT (${names.join(', ')}) DO UPDATE SET
-    ${[...assignments, `his_versions = coalesce(t.his_versions, '{}') || ${winners}`].join(',\n    ')}
+    ${[...assignments, `his_versions = coalesce(t.his_versions, '{}') || ${news}`].join(',\n    ')}
   WHERE ${isNews.join('\n    OR ')}
   RETURNING ${names.map((name) => `t.${name}`).join(', ')}
 )`;
@@ -353,6 +367,7 @@ const MEMBERS_PER_CALL = 50;
 function object(
   columns: readonly ColumnInfo[],
   expression: (index: number, name: string) => string,
+  isNeverNull: boolean = false,
 ): string {
   if (columns.length === 0) return `'{}'::jsonb`;
   const members = columns.map(({ name }, i) => `${literal(name)}, ${expression(i, name)}`);
@@ -360,7 +375,7 @@ function object(
   for (let i = 0; i < members.length; i += MEMBERS_PER_CALL) {
     calls.push(`jsonb_build_object(${members.slice(i, i + MEMBERS_PER_CALL).join(', ')})`);
   }
-  return `jsonb_strip_nulls(${calls.join(' || ')})`;
+  return isNeverNull ? `(${calls.join(' || ')})` : `jsonb_strip_nulls(${calls.join(' || ')})`;
 }
 
 /** A text as the column has it; the table's default where no change carries the column. */
