@@ -182,15 +182,17 @@ async function commitItems(
     const isLarge = changes.length >= NAMED_FROM;
     const [row] = await session.query(text, values, isLarge ? name : undefined);
     const findings = readAnswer(changes, row?.['answer']);
-    const { known } = findings;
-    const unknown = changes.flatMap((_, i) => (findings.isFresh(i) || known.has(i) ? [] : i));
-    // Somebody else committed these while the statement waited: it could not see yet what.
-    const seen = unknown.length === 0 ? known : await readDigests(session, changes, unknown);
     const verdicts = judgeFresh(changes, findings);
+    const processed = changes.flatMap((_, i) => (findings.isFresh(i) ? [] : i));
+    // By another statement: the first cannot see what was committed while it waited.
+    const digests =
+      processed.length === 0
+        ? new Map<number, string>()
+        : await readDigests(session, changes, processed);
     places = places.filter((place, i) => {
       const change = at(changes, i);
       const verdict = verdicts.get(i);
-      const digest = known.get(i) ?? seen.get(i);
+      const digest = digests.get(i);
       if (verdict !== undefined) outcomes[place] = { verdict, digest: change.digest };
       else if (digest !== undefined) {
         outcomes[place] = { verdict: judgeRepeat(change, digest), digest };
@@ -204,15 +206,13 @@ async function commitItems(
 /** An {@link Answer}, for looking up. */
 interface Findings {
   readonly isFresh: (place: number) => boolean;
-  /** The digest of events that were processed before. */
-  readonly known: ReadonlyMap<number, string>;
   readonly isWritten: (change: RowBearing) => boolean;
   /** Column → version of rows that several events are about, as they were before. */
   readonly old: ReadonlyMap<string, Readonly<Record<string, Version>>>;
 }
 
 function readAnswer(changes: readonly Change[], text: string | null | undefined): Findings {
-  const { fresh, known, written, old } = JSON.parse(text ?? '') as Answer;
+  const { fresh, written, old } = JSON.parse(text ?? '') as Answer;
   const tables = tablesOf(changes);
   const claimed = fresh && new Set(fresh);
   const idOf = (table: string, key: readonly string[]): string => JSON.stringify([table, ...key]);
@@ -224,7 +224,6 @@ function readAnswer(changes: readonly Change[], text: string | null | undefined)
   );
   return {
     isFresh: (place) => claimed?.has(place) ?? true,
-    known: new Map(known),
     isWritten: (change) => ids.get(change.row.table)?.has(rowKey(change)) ?? true,
     old: new Map(
       tables.flatMap((table, i) =>

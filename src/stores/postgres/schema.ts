@@ -50,7 +50,7 @@ const BOOKKEEPING: ReadonlyMap<string, string> = new Map([
  * console.log(migrations(mappings.tables));
  * ```
  *
- * @param tables - The `tables` of a {@link MappingSet}.
+ * @param tables - The `tables` of a mapping set.
  */
 export function migrations(tables: readonly TableSpec[]): string {
   const statements = [...INBOX_SQL, ...tables.flatMap((spec) => tableSql(spec))];

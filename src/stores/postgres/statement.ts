@@ -37,8 +37,6 @@ interface TableShape {
 export interface Answer {
   /** The places of events that were claimed; `null`: all of them. */
   readonly fresh: readonly number[] | null;
-  /** The place and digest of events that had been processed before. */
-  readonly known: readonly (readonly [place: number, digest: string])[] | null;
   /** By table: the keys of rows that were written; `null`: all of them. */
   readonly written: readonly (readonly (readonly string[])[] | null)[];
   /** By table: the rows that several changes are about, as they were before. */
@@ -214,10 +212,10 @@ function statementText(tables: readonly TableShape[], force: boolean): string {
     const name = quote(table.table);
     const keyOf = (row: string): string =>
       `json_build_array(${['client_id', ...table.key].map((column) => `${row}.${quote(column)}`).join(', ')})`;
-    parts.push(rows(table, n, next), upsert(table, n));
+    parts.push(rows(table, n, next), beforeTrigger(table, n), upsert(table, n));
     written.push(
       `(SELECT CASE WHEN count(*) = (SELECT count(*) FROM his_rows${n}) THEN NULL
-      WHEN ${hasBeforeTrigger(table)}
+      WHEN ${hasBeforeTrigger(n)}
       -- No number: fails the statement, and with it the claims.
       THEN to_json((${literal(DROPPED)} || count(*))::int)
       ELSE coalesce(json_agg(${keyOf('w')}), '[]') END FROM his_written${n} AS w)`,
@@ -237,11 +235,6 @@ function statementText(tables: readonly TableShape[], force: boolean): string {
 SELECT json_build_object(
   'fresh', (SELECT CASE WHEN count(*) < (SELECT count(*) FROM his_input)
     THEN coalesce(json_agg(place), '[]') END FROM his_fresh),
-  'known', (SELECT json_agg(json_build_array(i.place, e.digest))
-    FROM (SELECT * FROM his_input WHERE place NOT IN (SELECT place FROM his_fresh)) AS i
-    CROSS JOIN LATERAL (SELECT digest FROM his_events
-      WHERE client_id = i.client_id AND event_id = i.event_id AND state <> 'quarantined'
-      LIMIT 1) AS e),
   'written', json_build_array(${written.join(', ')}),
   'old', json_build_array(${old.join(', ')})
 )::text AS answer`;
@@ -326,8 +319,7 @@ function rows(
 }
 
 /** Merges the rows, column by column. */
-function upsert(shape: TableShape, n: string): string {
-  const { table, key, columns } = shape;
+function upsert({ table, key, columns }: TableShape, n: string): string {
   const keys = ['client_id', ...key.map((_, i) => `k${String(i)}`)];
   const names = ['client_id', ...key].map(quote);
   const version = (row: string, name: string): string => `${row}.his_versions->>${literal(name)}`;
@@ -348,7 +340,7 @@ function upsert(shape: TableShape, n: string): string {
       ? winners
       : `CASE WHEN ${areAllNews.join(' AND ')} THEN EXCLUDED.his_versions ELSE ${winners} END`;
   // Where a trigger may drop rows, only a row that is always written is missed when it is dropped.
-  const isNews = [...columns.map(({ name }) => wins(name)), hasBeforeTrigger(shape)];
+  const isNews = [...columns.map(({ name }) => wins(name)), hasBeforeTrigger(n)];
   return `his_written${n} AS (
   INSERT INTO ${quote(table)} AS t (${[...names, ...columns.map(({ name }) => quote(name)), 'his_versions'].join(', ')})
   SELECT ${[...keys, ...columns.map((column, i) => cast(`v${String(i)}`, column)), 'versions'].join(', ')}
@@ -385,8 +377,14 @@ function cast(value: string, { name, type, fallback }: ColumnInfo): string {
   return `CASE WHEN versions ? ${literal(name)} THEN ${typed} ELSE ${fallback} END`;
 }
 
-/** Whether the host has a trigger that can drop rows. */
-function hasBeforeTrigger({ table }: TableShape): string {
-  return `EXISTS (SELECT FROM pg_trigger WHERE tgrelid = ${literal(quote(table))}::regclass
-      AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype::int & 3 = 3)`;
+/** Whether the host has a trigger that can drop rows; asked anew each time, as it may get one. */
+function beforeTrigger({ table }: TableShape, n: string): string {
+  return `his_trigger${n} AS MATERIALIZED (
+  SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = ${literal(quote(table))}::regclass
+    AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype::int & 3 = 3) AS is_there
+)`;
+}
+
+function hasBeforeTrigger(n: string): string {
+  return `(SELECT is_there FROM his_trigger${n})`;
 }
