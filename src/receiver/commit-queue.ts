@@ -11,6 +11,9 @@ export interface CommitQueueLimits {
   readonly storeTimeout: number;
 }
 
+/** The most bytes of bodies in one commit; a body that is larger goes alone. */
+const BATCH_BYTES = 16 * 2 ** 20;
+
 /** The least that is worth a commit of its own while others are in work. */
 const SHARE = 16;
 
@@ -158,10 +161,14 @@ function givenUp(signal: AbortSignal): Promise<never> {
   });
 }
 
-function* take<T>(items: Iterable<T>, count: number): Generator<T> {
+/** The next items: so many at most, and so many bytes. */
+function* take(items: Iterable<Waiting>, count: number): Generator<Waiting> {
   let taken = 0;
+  let bytes = 0;
   for (const item of items) {
-    if (taken++ >= count) return;
+    bytes += item.change.body?.byteLength ?? 0;
+    if (taken > 0 && (taken >= count || bytes > BATCH_BYTES)) return;
+    taken++;
     yield item;
   }
 }

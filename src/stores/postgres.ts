@@ -100,6 +100,7 @@ class PostgresStore implements EventStore, InboxStore {
   readonly #mode: SchemaMode;
   readonly #connection: PostgresConnection;
   readonly #specs = new Map<string, TableSpec>();
+  #preparing: Promise<void> = Promise.resolve();
   #tables: Promise<ReadonlyMap<string, TableInfo>> | undefined;
 
   constructor(options: PostgresStoreOptions) {
@@ -121,7 +122,14 @@ class PostgresStore implements EventStore, InboxStore {
     this.#connection = new PostgresConnection(options.pool, timeout);
   }
 
-  async prepare(tables: readonly TableSpec[]): Promise<void> {
+  prepare(tables: readonly TableSpec[]): Promise<void> {
+    // One after another: each adds to what stands when it begins.
+    const prepared = this.#preparing.then(() => this.#prepare(tables));
+    this.#preparing = prepared.catch(() => undefined);
+    return prepared;
+  }
+
+  async #prepare(tables: readonly TableSpec[]): Promise<void> {
     const wanted = new Map(this.#specs);
     for (const spec of tables) {
       const columns = [...(wanted.get(spec.table)?.columns ?? []), ...spec.columns];

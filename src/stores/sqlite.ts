@@ -97,6 +97,7 @@ class SqliteStore implements EventStore, InboxStore {
   readonly #mode: SchemaMode;
   readonly #connection: SqliteConnection;
   readonly #tables = new Map<string, TableSpec>();
+  #preparing: Promise<void> = Promise.resolve();
   #isPrepared = false;
 
   constructor(options: SqliteStoreOptions) {
@@ -120,7 +121,14 @@ class SqliteStore implements EventStore, InboxStore {
     });
   }
 
-  async prepare(tables: readonly TableSpec[]): Promise<void> {
+  prepare(tables: readonly TableSpec[]): Promise<void> {
+    // One after another: each adds to what stands when it begins.
+    const prepared = this.#preparing.then(() => this.#prepare(tables));
+    this.#preparing = prepared.catch(() => undefined);
+    return prepared;
+  }
+
+  async #prepare(tables: readonly TableSpec[]): Promise<void> {
     const wanted = new Map(this.#tables);
     for (const spec of tables) {
       const known = wanted.get(spec.table);

@@ -155,6 +155,21 @@ const RULES: readonly Rule<OpenEventStore>[] = [
     },
   },
   {
+    name: 'knows the tables of all mappings that come into use at the same time',
+    async run(open) {
+      const { store } = await opened(open);
+      const tables = ['slot', 'service', 'location'];
+      await Promise.all(
+        tables.map((table) => store.prepare([{ table, key: ['id'], columns: ['status'] }])),
+      );
+      const batch = tables.map((table, i) => {
+        const change = changeOf({ id: `e${String(i)}`, values: { status: 'a' } });
+        return { ...change, row: { ...change.row!, table } };
+      });
+      for (const change of batch) assert.deepEqual(await store.commit([change]), ['applied']);
+    },
+  },
+  {
     name: 'claims a declined event without a row',
     async run(open) {
       const { store, rows } = await opened(open);

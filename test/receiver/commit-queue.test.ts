@@ -88,6 +88,21 @@ describe('CommitQueue', () => {
     await Promise.all(many);
   });
 
+  it('bounds a batch in bytes too, and commits a body beyond that alone', async () => {
+    const { batches, store } = gatedStore();
+    const queue = new CommitQueue(store, LIMITS);
+    const sizes = [10, 5, 3, 20, 1].map((megabytes) => megabytes * 2 ** 20);
+    const verdicts = sizes.map((size, i) =>
+      queue.commit({ ...changeOf({ id: String(i) }), body: new Uint8Array(size) }),
+    );
+    for (let n = 1; n <= 4; n++) {
+      await count(batches, n);
+      batches[n - 1]!.finish();
+    }
+    await Promise.all(verdicts);
+    expect(batches.map(({ ids }) => ids)).toEqual([['0', '1'], ['2'], ['3'], ['4']]);
+  });
+
   it('acknowledges nothing before the store does', async () => {
     const { batches, store } = gatedStore();
     const queue = new CommitQueue(store, LIMITS);

@@ -136,7 +136,8 @@ describe.skipIf(missingPostgres !== false)('the tables of postgresStore', () => 
     ];
     await database.sql(migrations([APPOINTMENT]));
     await database.sql(`CREATE ROLE ${role}; GRANT USAGE ON SCHEMA ${schema} TO ${role};
-      GRANT SELECT, INSERT ON appointment TO ${role}; GRANT ALL ON his_events TO ${role}`);
+      GRANT SELECT, INSERT ON appointment TO ${role};
+      GRANT SELECT, INSERT, UPDATE ON his_events TO ${role}`);
     const pool = database.pool as unknown as PostgresPool;
     const asReader: PostgresPool = {
       on: () => undefined,
@@ -148,6 +149,7 @@ describe.skipIf(missingPostgres !== false)('the tables of postgresStore', () => 
     };
     try {
       expect(await problems(postgresStore({ pool: asReader }))).toEqual([
+        'his_events: the role may not DELETE',
         'appointment: the role may not UPDATE',
       ]);
     } finally {
@@ -185,6 +187,45 @@ describe.skipIf(missingPostgres !== false)('the tables of postgresStore', () => 
     expect(await database.sql('SELECT client_id, status FROM appointment ORDER BY 1')).toEqual([
       { client_id: '1001', status: 'c' },
       { client_id: '1002', status: 'b' },
+    ]);
+  });
+
+  it('may have partitions with triggers of their own, which drop no row behind a 200', async () => {
+    const database = await scratchPostgres();
+    await database.sql(`${migrations([])}
+      CREATE TABLE appointment (client_id text, id text, status text, his_versions jsonb,
+        his_deleted_at timestamptz, UNIQUE (client_id, id)) PARTITION BY LIST (client_id);
+      CREATE TABLE part PARTITION OF appointment DEFAULT;
+      CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+      CREATE TRIGGER lose BEFORE INSERT ON part FOR EACH ROW EXECUTE FUNCTION lose()`);
+    const store = postgresStore({ pool: database.pool });
+    await store.prepare([columnsOf('status')]);
+    expect(await commit(store, { id: 'e1', values: { status: 'a' } })).toEqual([
+      { rejected: 'a trigger dropped it' },
+    ]);
+    expect(await database.sql('SELECT * FROM his_events')).toEqual([]);
+  });
+
+  it('are not those that a crash of the server empties, nor an inbox nothing can be dropped from', async () => {
+    const [database, store] = await managed(
+      'status text',
+      'ALTER TABLE appointment SET UNLOGGED; ALTER TABLE his_events SET UNLOGGED',
+    );
+    expect(await problems(store, columnsOf('status'))).toEqual([
+      'his_events is unlogged or temporary, and would not survive a crash',
+      'appointment is unlogged or temporary, and would not survive a crash',
+    ]);
+    await database.sql('DROP TABLE appointment');
+  });
+
+  it('cannot have a unique index under which two keys are one', async () => {
+    const [, store] = await managed(
+      'status text',
+      `CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+       CREATE UNIQUE INDEX i ON appointment (client_id, id COLLATE any_case)`,
+    );
+    expect(await problems(store, columnsOf('status'))).toEqual([
+      'appointment.id is part of the key and must be text that compares bytewise',
     ]);
   });
 
@@ -361,6 +402,92 @@ describe.skipIf(missingPostgres !== false)('the columns of postgresStore', () =>
     );
   });
 
+  it('take a patch that makes no row by itself, where the row that is there takes it', async () => {
+    const [{ sql }, store] = await managed(
+      `status text, paid_at date, CHECK (status NOT LIKE 'PAID%' OR paid_at IS NOT NULL),
+       CHECK (status IS NOT NULL)`,
+    );
+    await store.prepare([columnsOf('status', 'paid_at')]);
+    const at = (second: number) => `2025-01-08T12:00:0${String(second)}Z`;
+    const refused = { rejected: 'CHECK constraint failed', column: 'status' };
+    expect(
+      await commit(store, { id: 'e0', at: at(2), key: 'B', values: { status: 'PAID' } }),
+    ).toEqual([refused]);
+    await commit(store, { id: 'e1', at: at(1), values: { status: 'PAID', paid_at: '2025-03-02' } });
+    expect(
+      await commit(
+        store,
+        { id: 'e2', at: at(2), values: { status: 'PAID IN FULL' } },
+        { id: 'e3', at: at(3), operation: 'deleted', values: {} },
+        { id: 'e4', at: at(4), values: { paid_at: null } },
+      ),
+    ).toEqual(['applied', 'applied', { ...refused, column: 'paid_at' }]);
+    expect(
+      await sql('SELECT status, paid_at::text, his_deleted_at IS NULL AS open FROM appointment'),
+    ).toEqual([{ status: 'PAID IN FULL', paid_at: '2025-03-02', open: false }]);
+  });
+
+  it('may have bookkeeping that is empty, which is as good as none', async () => {
+    const [{ sql }, store] = await managed(
+      'status text',
+      `INSERT INTO appointment (client_id, id, his_versions) VALUES ('1001', 'A1', 'null')`,
+    );
+    await store.prepare([columnsOf('status')]);
+    const e = (id: string, at: string) => ({ id, at: `2025-01-08T${at}Z`, values: { status: id } });
+    expect(await commit(store, e('new', '12:00:00'))).toEqual(['applied']);
+    expect(await commit(store, e('old', '11:00:00'))).toEqual(['stale']);
+    expect(await sql('SELECT status FROM appointment')).toEqual([{ status: 'new' }]);
+  });
+
+  it('refuse a key that would lose its last spaces, and with it its row', async () => {
+    const [, store] = await managed(
+      'status text',
+      `ALTER TABLE appointment ALTER id TYPE varchar(5)`,
+    );
+    await store.prepare([columnsOf('status')]);
+    expect(
+      await commit(
+        store,
+        { id: 'e1', key: '12345', values: { status: 'a' } },
+        { id: 'e2', key: '12345 ', values: { status: 'b' } },
+      ),
+    ).toEqual(['applied', { rejected: 'the value is too long', column: 'id' }]);
+  });
+
+  it.each(['BK001', 'case_not_found', 'X9999'])(
+    'refuse what a trigger of theirs refuses with %s, and no neighbour',
+    async (state) => {
+      const [, store] = await managed(
+        'status text',
+        `CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF NEW.status = 'bad' THEN RAISE 'patient %', NEW.id USING ERRCODE = '${state}'; END IF;
+           RETURN NEW; END $$;
+         CREATE TRIGGER no BEFORE INSERT ON appointment FOR EACH ROW EXECUTE FUNCTION no()`,
+      );
+      await store.prepare([columnsOf('status')]);
+      const of = (id: string, status: string) => ({ id, key: id, values: { status } });
+      expect(await commit(store, of('e1', 'a'), of('e2', 'bad'), of('e3', 'c'))).toEqual([
+        'applied',
+        { rejected: 'the database refused it' },
+        'applied',
+      ]);
+    },
+  );
+
+  it('get the default of their domain where the row is new and an event does not carry them', async () => {
+    const [{ sql }, store] = await managed(
+      'status text, kind text',
+      `
+      CREATE DOMAIN visit AS text DEFAULT 'visit'; ALTER TABLE appointment ALTER kind TYPE visit`,
+    );
+    await store.prepare([columnsOf('status', 'kind')]);
+    await commit(store, { id: 'e1', key: 'A', values: { kind: 'x' } }, { id: 'e2', key: 'B' });
+    expect(await sql('SELECT id, kind FROM appointment ORDER BY id')).toEqual([
+      { id: 'A', kind: 'x' },
+      { id: 'B', kind: 'visit' },
+    ]);
+  });
+
   it('are left alone by an event that is late', async () => {
     const [{ sql }, store] = await managed(
       'status text',
@@ -437,18 +564,29 @@ describe.skipIf(missingPostgres !== false)('several writers on postgresStore', (
     await expect(commit(store, { id: 'e2', values: { status: 'b' } })).rejects.toThrow(
       /did not answer|failed/,
     );
-    const waiting = async () =>
-      (
-        await locker.query(
-          `SELECT count(*)::int AS n FROM pg_stat_activity
-           WHERE wait_event_type = 'Lock' AND query LIKE '%his_events%'
-           AND pid = ANY (SELECT pid FROM pg_locks WHERE relation = 'appointment'::regclass)`,
-        )
-      ).rows[0]!['n'];
-    await expect.poll(waiting).toBe(0);
+    await expect.poll(() => waitingFor(database)).toBe(0);
     await locker.query('ROLLBACK');
     locker.release();
     expect(await commit(store, { id: 'e2', values: { status: 'b' } })).toEqual(['applied']);
+  });
+
+  it('pile up no connections while a migration holds the table', async () => {
+    const database = await scratchPostgres();
+    const store = postgresStore({ pool: database.pool, schema: 'auto', timeout: 200 });
+    await store.prepare([APPOINTMENT]);
+    const locker = await (database.pool as unknown as { connect(): Promise<Locker> }).connect();
+    await locker.query('BEGIN');
+    await locker.query('LOCK TABLE appointment IN ACCESS EXCLUSIVE MODE');
+    for (let attempt = 0; attempt < 6; attempt++) {
+      await expect(commit(store, { id: 'e1', values: { status: 'a' } })).rejects.toThrow();
+    }
+    // The first is there until the migration ends: it waits while it is planned, before any deadline.
+    await expect.poll(() => waitingFor(database)).toBeLessThanOrEqual(1);
+    await locker.query('ROLLBACK');
+    locker.release();
+    expect(['applied', 'duplicate']).toContain(
+      (await commit(store, { id: 'e1', values: { status: 'a' } }))[0],
+    );
   });
 
   it('share a quota of quarantine', async () => {
@@ -463,6 +601,16 @@ describe.skipIf(missingPostgres !== false)('several writers on postgresStore', (
       ),
     );
     expect(verdicts.filter((verdict) => verdict === 'quarantined')).toHaveLength(5);
+  });
+
+  it('finds bodies whatever way the pool reads bytes', async () => {
+    const { pool } = await scratchPostgres({ binary: true });
+    const store = postgresStore({ pool, schema: 'auto' });
+    await store.prepare([APPOINTMENT]);
+    await store.quarantine(refusalOf(changeOf({ id: 'e1' })));
+    for await (const { body } of store.find({})) {
+      expect(Buffer.from(body!).toString()).toBe('body of e1');
+    }
   });
 
   it('is durable whatever the session says', async () => {
@@ -482,15 +630,28 @@ describe.skipIf(missingPostgres !== false)('several writers on postgresStore', (
       `CREATE TABLE setting (value text); CREATE FUNCTION seen() RETURNS trigger
          LANGUAGE plpgsql AS $$ BEGIN
          INSERT INTO setting VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
-       CREATE TRIGGER seen AFTER INSERT ON appointment FOR EACH ROW EXECUTE FUNCTION seen()`,
+       CREATE TRIGGER seen AFTER INSERT ON appointment FOR EACH ROW EXECUTE FUNCTION seen();
+       CREATE TRIGGER seen AFTER INSERT ON his_events FOR EACH ROW EXECUTE FUNCTION seen()`,
     );
     await commit(store, { id: 'e1', values: { status: 'a' } });
-    expect(await database.sql('SELECT value FROM setting')).toEqual([{ value: 'on' }]);
+    await store.quarantine(refusalOf(changeOf({ id: 'e2' })));
+    await store.record(changeOf({ id: 'e3' }));
+    expect(await database.sql('SELECT DISTINCT value FROM setting')).toEqual([{ value: 'on' }]);
+    expect(await database.sql('SELECT * FROM setting')).toHaveLength(4);
     expect(await database.sql(`SELECT current_setting('fsync') AS fsync`)).toEqual([
       { fsync: 'on' },
     ]);
   });
 });
+
+/** How many connections wait for a lock on this database's table. */
+async function waitingFor({ sql }: TestDatabase): Promise<unknown> {
+  const [row] = await sql(
+    `SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+       AND pid IN (SELECT pid FROM pg_locks WHERE relation = 'appointment'::regclass)`,
+  );
+  return row!['n'];
+}
 
 interface Locker {
   query(text: string): Promise<{ rows: Record<string, unknown>[] }>;

@@ -61,7 +61,9 @@ export interface TestDatabase {
 }
 
 /** A schema of its own on the server. */
-export async function openPostgres(options: { max?: number } = {}): Promise<TestDatabase> {
+export async function openPostgres(
+  options: { max?: number; binary?: boolean } = {},
+): Promise<TestDatabase> {
   const { name, connectionString, drop } = await createSchema('his_test');
   const pool = new Pool({ connectionString, connectionTimeoutMillis: 5_000, ...options });
   return {

@@ -23,6 +23,8 @@ export interface TableInfo {
   readonly name: string;
   /** r: table, p: partitioned table; others are no place for rows. */
   readonly kind: string;
+  /** Neither unlogged nor temporary: it survives a crash. */
+  readonly isDurable: boolean;
   readonly columns: ReadonlyMap<string, ColumnInfo>;
   /** The columns of each unique index that an upsert may rest on, sorted. */
   readonly uniqueKeys: readonly string[];
@@ -32,9 +34,10 @@ export interface TableInfo {
 
 // One row a table; its parts as JSON, which every driver hands over as the same text.
 const TABLES = `SELECT c.relname AS name, c.relkind::text AS kind,
+  (c.relpersistence = 'p')::text AS is_durable,
   EXISTS (SELECT 1 FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f')::text AS has_foreign_key,
-  (SELECT json_agg(p) FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS p
-    WHERE NOT has_table_privilege(c.oid, p))::text AS missing_privileges,
+  (SELECT json_agg(p) FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p
+    WHERE (p <> 'DELETE' OR c.relname = 'his_events') AND NOT has_table_privilege(c.oid, p))::text AS missing_privileges,
   (SELECT json_agg(json_build_object(
       'name', a.attname,
       'type', format_type(base.oid, -1),
@@ -42,10 +45,15 @@ const TABLES = `SELECT c.relname AS name, c.relkind::text AS kind,
       'length', CASE WHEN base.oid IN ('varchar'::regtype, 'bpchar'::regtype) AND base.typmod > 0
         THEN base.typmod - 4 END,
       'isRequired', a.attnotnull OR t.typnotnull,
-      'fallback', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid)
+      'fallback', CASE WHEN a.attgenerated = '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(t.typdefaultbin, 0))
                   ELSE NULL END,
       'isGenerated', a.attgenerated <> '' OR a.attidentity <> '',
-      'isDeterministic', coalesce(l.collisdeterministic, true)
+      'isDeterministic', coalesce(l.collisdeterministic, true) AND NOT EXISTS (
+        SELECT FROM pg_index i
+        CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indcollation::oid[]) AS part(attnum, coll)
+        JOIN pg_collation o ON o.oid = part.coll
+        WHERE i.indrelid = c.oid AND i.indisunique AND part.attnum = a.attnum
+          AND NOT o.collisdeterministic)
     ) ORDER BY a.attnum)
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
@@ -89,6 +97,7 @@ export async function readTables(
       const info: TableInfo = {
         name: row['name'] ?? '',
         kind: row['kind'] ?? '',
+        isDurable: row['is_durable'] === 'true',
         columns: new Map(columns.map((column) => [column.name, column])),
         uniqueKeys: (parseList(row['unique_keys']) as readonly (string[] | null)[]).map((key) =>
           (key ?? []).sort().join(),

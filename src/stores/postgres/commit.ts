@@ -2,7 +2,7 @@ import { StorageError } from '../../errors.ts';
 import { type Version, wins } from '../../merge.ts';
 import type { Change, ReplayedEntry, Verdict } from '../types.ts';
 import type { TableInfo } from './catalog.ts';
-import { arrayOf, isRefusal, type Session } from './driver.ts';
+import { arrayOf, isRefusal, type PostgresError, type Session } from './driver.ts';
 import { findAttempts, release } from './inbox.ts';
 import { describeRefusal } from './refusal.ts';
 import {
@@ -150,8 +150,7 @@ async function commitGuarded(
     await session.query('ROLLBACK TO wave', []);
     const [only] = items;
     if (items.length === 1 && only !== undefined) {
-      const verdict = await describeRefusal(session, only.change, error, context.tables);
-      return [{ verdict, digest: null }];
+      return [await commitUpdate(session, only.change, force, error, context)];
     }
   }
   const half = Math.ceil(items.length / 2);
@@ -159,6 +158,36 @@ async function commitGuarded(
     ...(await commitGuarded(session, { force, items: items.slice(0, half) }, context)),
     ...(await commitGuarded(session, { force, items: items.slice(half) }, context)),
   ];
+}
+
+/**
+ * Changes the row that is there: an upsert is refused where what a patch carries makes no row by
+ * itself, though the row takes it.
+ *
+ * @param refusal - Why the upsert was refused, which stands where there is no row.
+ */
+async function commitUpdate(
+  session: Session,
+  change: Change,
+  force: boolean,
+  refusal: PostgresError,
+  { tables, lockTimeout }: CommitContext,
+): Promise<Outcome> {
+  let reason = refusal;
+  try {
+    const { text, values } = commitStatement([change], tables, force, lockTimeout, true);
+    const [row] = await session.query(text, values);
+    const { fresh, written } = JSON.parse(row?.['answer'] ?? '') as Answer;
+    if (fresh === null && written[0] === null) {
+      await session.query('RELEASE wave', []);
+      return { verdict: 'applied', digest: change.digest };
+    }
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    reason = error;
+  }
+  await session.query('ROLLBACK TO wave', []);
+  return { verdict: await describeRefusal(session, change, reason, tables), digest: null };
 }
 
 /** How often an entry may be pruned between two looks at it. */

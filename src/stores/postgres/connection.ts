@@ -1,5 +1,6 @@
 import { ConfigurationError, HisWebhookError, StorageError } from '../../errors.ts';
 import {
+  DURABILITY,
   isRefusal,
   isStatementLost,
   isTransient,
@@ -37,6 +38,8 @@ export class PostgresConnection {
   /** When a connection was first seen here, by {@link performance.now}. */
   readonly #firstSeen = new WeakMap<PostgresClient, number>();
   #lastTimeout = -1;
+  /** Nothing was answered since a deadline passed. */
+  #isSlow = false;
   #isClosed = false;
   readonly #inWork = new Set<Promise<unknown>>();
   readonly #names = new StatementNames();
@@ -67,6 +70,11 @@ export class PostgresConnection {
     name?: string,
     signal?: AbortSignal,
   ): Promise<readonly TextRow[]> {
+    // What waits for a table as a whole, which a migration of the host's may hold, waits before any
+    // setting of its own counts; on the server it would do so for ever, one connection a deadline.
+    if (this.#isSlow) {
+      return this.transaction((session) => session.query(text, values, name), signal);
+    }
     return this.#run((session) => session.query(text, values, name), signal);
   }
 
@@ -77,7 +85,7 @@ export class PostgresConnection {
       // A connection that is cut off here must not keep its locks until the server notices.
       await session.query(
         `SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $1, true),
-                set_config('idle_in_transaction_session_timeout', $1, true)`,
+                set_config('idle_in_transaction_session_timeout', $1, true), ${DURABILITY}`,
         [this.lockTimeout],
       );
       return work(session);
@@ -145,9 +153,13 @@ export class PostgresConnection {
     try {
       const result = await deadline.race(work(this.#names.session(client)));
       client.release();
+      this.#isSlow = false;
       return result;
     } catch (error) {
-      if (deadline.hasPassed) this.#lastTimeout = performance.now();
+      if (deadline.hasPassed) {
+        this.#lastTimeout = performance.now();
+        this.#isSlow = true;
+      }
       // After a refusal the connection is as good as before; after anything else nobody knows.
       client.release(isRefusal(error) || isTransient(error) ? undefined : true);
       throw error;

@@ -45,6 +45,10 @@ export interface Session {
   query(text: string, values: readonly SqlValue[], name?: string): Promise<readonly TextRow[]>;
 }
 
+/** Makes a transaction wait for the disk; what else the host has set stays. */
+export const DURABILITY = `set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)`;
+
 /** Quotes a checked identifier. */
 export function quote(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
@@ -82,8 +86,12 @@ export interface PostgresError extends Error {
  * twice (21000).
  */
 export function isRefusal(error: unknown): error is PostgresError {
-  return /^(2[123]|44|P0)|^54000$/.test(sqlState(error) ?? '');
+  const state = sqlState(error);
+  return state !== undefined && (/^(2[0123]|44|P0)|^54000$/.test(state) || !DEFINED.test(state));
 }
+
+/** The classes PostgreSQL defines (and the names Node gives to its errors); a host's RAISE may use any other. */
+const DEFINED = /^(0[0-9A-Z]|2[0-8BDF]|3[489BDF]|4[024]|5[3-8]|72|F0|HV|P0|XX|E)/;
 
 /** Whether the same transaction may well succeed when it is run again. */
 export function isTransient(error: unknown): boolean {

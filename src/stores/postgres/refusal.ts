@@ -1,4 +1,4 @@
-import type { ApplyVerdict, Change } from '../types.ts';
+import type { ApplyVerdict, Change, RowChange } from '../types.ts';
 import type { TableInfo } from './catalog.ts';
 import { isRefusal, type PostgresError, quote, refusalReason, type Session } from './driver.ts';
 import { cell } from './statement.ts';
@@ -18,7 +18,7 @@ export async function describeRefusal(
   const named = [error.column, ...(await columnsOfConstraint(session, info.name, error))];
   const column =
     named.find((name) => name !== undefined && Object.hasOwn(cells, name)) ??
-    (/^2[23]/.test(error.code) ? await findColumn(session, cells, info) : undefined);
+    (/^2[23]/.test(error.code) ? await findColumn(session, row, info) : undefined);
   return { rejected, ...(column === undefined ? {} : { column }) };
 }
 
@@ -42,16 +42,18 @@ async function columnsOfConstraint(
 /** The first column whose type does not take its value: the server does not say which it was. */
 async function findColumn(
   session: Session,
-  cells: NonNullable<Change['row']>['values'],
+  { key, values }: RowChange,
   { columns }: TableInfo,
 ): Promise<string | undefined> {
+  const cells = { ...key, ...values };
   for (const name of Object.keys(cells)) {
     const column = columns.get(name);
     if (column === undefined) continue;
     const text = cell(cells, column);
     if (text === null) continue;
     // A cast to a length cuts silently.
-    if (column.length !== null && Array.from(text.trimEnd()).length > column.length) return name;
+    const shown = Object.hasOwn(key, name) ? text : text.trimEnd();
+    if (column.length !== null && Array.from(shown).length > column.length) return name;
     await session.query('SAVEPOINT cast_of_value', []);
     try {
       await session.query(`SELECT ($1::text::${column.declared})::text AS value`, [text]);

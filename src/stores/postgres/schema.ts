@@ -165,7 +165,9 @@ function checkInbox(info: TableInfo, faults: string[]): void {
   checkPrivileges(info, faults);
 }
 
-function checkPrivileges({ name, missingPrivileges }: TableInfo, faults: string[]): void {
+function checkPrivileges(info: TableInfo, faults: string[]): void {
+  const { name, missingPrivileges, isDurable } = info;
+  if (!isDurable) faults.push(`${name} is unlogged or temporary, and would not survive a crash`);
   if (missingPrivileges.length > 0) {
     faults.push(`${name}: the role may not ${missingPrivileges.join(', ')}`);
   }

@@ -3,7 +3,7 @@ import { SchemaError } from '../../errors.ts';
 import type { JsonValue } from '../../events.ts';
 import type { Change, RowChange } from '../types.ts';
 import type { ColumnInfo, TableInfo } from './catalog.ts';
-import { arrayOf, DROPPED, literal, quote, type SqlValue } from './driver.ts';
+import { arrayOf, DROPPED, DURABILITY, literal, quote, type SqlValue } from './driver.ts';
 
 /** A statement and its parameters. */
 export interface Statement {
@@ -25,7 +25,7 @@ interface TableChanges extends TableShape {
 /** What the text of a statement depends on. */
 interface TableShape {
   readonly table: string;
-  readonly key: readonly string[];
+  readonly key: readonly ColumnInfo[];
   readonly columns: readonly ColumnInfo[];
   /** Two changes are about one row. */
   readonly isShared: boolean;
@@ -59,21 +59,24 @@ type OldRow = readonly [key: readonly string[], versions: Readonly<Record<string
  * @param changes - Distinct events.
  * @param force - Events that were processed before with the same content are fresh too.
  * @param lockTimeout - How long to wait for a lock, as a setting of the server's.
+ * @param isUpdate - Rows are changed, and none is made.
  */
 export function commitStatement(
   changes: readonly Change[],
   tables: ReadonlyMap<string, TableInfo>,
   force: boolean,
   lockTimeout: string,
+  isUpdate: boolean = false,
 ): Statement {
   const groups = groupByTable(changes, tables);
   const shape = JSON.stringify([
     force,
+    isUpdate,
     groups.map(({ places: _, changes: __, ...group }) => group),
   ]);
   let known = texts.get(shape);
   if (known === undefined) {
-    const text = statementText(groups, force);
+    const text = statementText(groups, force, isUpdate);
     known = { text, name: `his_${createHash('sha256').update(text).digest('hex').slice(0, 32)}` };
     // Patches carry any set of columns, so the number of shapes has no bound of its own.
     if (texts.size >= 1_000) texts.clear();
@@ -113,7 +116,9 @@ function groupByTable(
     const names = new Set(mine.flatMap(({ row }) => Object.keys(row.values)));
     return {
       table,
-      key: Object.keys(mine[0]?.row.key ?? {}).sort(),
+      key: Object.keys(mine[0]?.row.key ?? {})
+        .sort()
+        .map((name) => columnOf(info, name)),
       columns: [...names].sort().map((name) => columnOf(info, name)),
       isShared: new Set(mine.map(rowKey)).size < mine.length,
       isUniform: mine.every(({ row }) => Object.keys(row.values).length === names.size),
@@ -179,9 +184,16 @@ function tableValues(group: TableChanges): readonly SqlValue[] {
     places,
     rows.map(({ version }) => version),
     ...(isUniform ? [] : [masks]),
-    ...key.map((name) => rows.map((row) => row.key[name] ?? null)),
+    ...key.map((column) => rows.map((row) => keyCell(row.key, column))),
     ...columns.map((column) => rows.map(({ values }) => cell(values, column))),
   ].map(arrayOf);
+}
+
+/** A key as text. Spaces beyond its length would be cut, and two keys become one row. */
+function keyCell(key: RowChange['key'], { name, length }: ColumnInfo): string | null {
+  const text = key[name] ?? null;
+  if (text === null || length === null || Array.from(text).length <= length) return text;
+  return `${text}x`;
 }
 
 /** A value of a row as text, which every type of column can be read from. */
@@ -201,7 +213,7 @@ function toText(value: JsonValue): string | null {
 }
 
 // Names in between begin with his_, as no table of the host's does: they would hide it.
-function statementText(tables: readonly TableShape[], force: boolean): string {
+function statementText(tables: readonly TableShape[], force: boolean, isUpdate: boolean): string {
   let parameters = 0;
   const next = (type: string): string => `$${String(++parameters)}::${type}`;
   const parts = [settings(next), ...claims(next, force)];
@@ -211,18 +223,18 @@ function statementText(tables: readonly TableShape[], force: boolean): string {
     const n = String(index);
     const name = quote(table.table);
     const keyOf = (row: string): string =>
-      `json_build_array(${['client_id', ...table.key].map((column) => `${row}.${quote(column)}`).join(', ')})`;
-    parts.push(rows(table, n, next), beforeTrigger(table, n), upsert(table, n));
+      `json_build_array(${['client_id', ...table.key.map(({ name }) => name)].map((column) => `${row}.${quote(column)}`).join(', ')})`;
+    parts.push(rows(table, n, next), beforeTrigger(table, n), upsert(table, n, isUpdate));
+    // No number, so it fails the statement, and with it the claims.
+    const fails = `WHEN ${hasBeforeTrigger(n)} THEN to_json((${literal(DROPPED)} || count(*))::int)`;
     written.push(
       `(SELECT CASE WHEN count(*) = (SELECT count(*) FROM his_rows${n}) THEN NULL
-      WHEN ${hasBeforeTrigger(n)}
-      -- No number: fails the statement, and with it the claims.
-      THEN to_json((${literal(DROPPED)} || count(*))::int)
+      ${isUpdate ? '' : fails}
       ELSE coalesce(json_agg(${keyOf('w')}), '[]') END FROM his_written${n} AS w)`,
     );
     const sameRow = [
       't.client_id = r.client_id',
-      ...table.key.map((column, i) => `t.${quote(column)} = r.k${String(i)}`),
+      ...table.key.map((column, i) => `t.${quote(column.name)} = r.k${String(i)}`),
     ].join(' AND ');
     old.push(
       table.isShared
@@ -244,8 +256,7 @@ SELECT json_build_object(
 function settings(next: (type: string) => string): string {
   return `his_settings AS MATERIALIZED (
   SELECT set_config('lock_timeout', ${next('text')}, true) AS lock_timeout,
-    set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true) AS durability
+    ${DURABILITY} AS durability
 )`;
 }
 
@@ -319,9 +330,9 @@ function rows(
 }
 
 /** Merges the rows, column by column. */
-function upsert({ table, key, columns }: TableShape, n: string): string {
+function upsert({ table, key, columns }: TableShape, n: string, isUpdate: boolean): string {
   const keys = ['client_id', ...key.map((_, i) => `k${String(i)}`)];
-  const names = ['client_id', ...key].map(quote);
+  const names = ['client_id', ...key.map(({ name }) => name)].map(quote);
   const version = (row: string, name: string): string => `${row}.his_versions->>${literal(name)}`;
   const wins = (name: string): string =>
     `(${version('EXCLUDED', name)}) COLLATE "C" >= coalesce(${version('t', name)}, '')`;
@@ -341,14 +352,32 @@ function upsert({ table, key, columns }: TableShape, n: string): string {
       : `CASE WHEN ${areAllNews.join(' AND ')} THEN EXCLUDED.his_versions ELSE ${winners} END`;
   // Where a trigger may drop rows, only a row that is always written is missed when it is dropped.
   const isNews = [...columns.map(({ name }) => wins(name)), hasBeforeTrigger(n)];
+  const settings = [
+    ...assignments,
+    `his_versions = CASE jsonb_typeof(t.his_versions) WHEN 'object' THEN t.his_versions ELSE '{}' END || ${news}`,
+  ].join(',\n    ');
+  const returning = names.map((name) => `t.${name}`).join(', ');
+  const typed = columns.map((column, i) => cast(`v${String(i)}`, column));
+  if (isUpdate) {
+    const cells = columns.map(({ name }, i) => `${typed[i] ?? ''} AS ${quote(name)}`);
+    const selected = [...keys.map((key, i) => `${key} AS his_key${String(i)}`), ...cells];
+    const sameRow = names.map((name, i) => `t.${name} = EXCLUDED.his_key${String(i)}`);
+    return `his_written${n} AS (
+  UPDATE ${quote(table)} AS t SET
+    ${settings}
+  FROM (SELECT ${[...selected, 'versions AS his_versions'].join(', ')} FROM his_rows${n}) AS EXCLUDED
+  WHERE ${sameRow.join(' AND ')}
+  RETURNING ${returning}
+)`;
+  }
   return `his_written${n} AS (
   INSERT INTO ${quote(table)} AS t (${[...names, ...columns.map(({ name }) => quote(name)), 'his_versions'].join(', ')})
-  SELECT ${[...keys, ...columns.map((column, i) => cast(`v${String(i)}`, column)), 'versions'].join(', ')}
+  SELECT ${[...keys, ...typed, 'versions'].join(', ')}
   FROM his_rows${n} ORDER BY ${keys.map((name) => `${name} COLLATE "C"`).join(', ')}
   ON CONFLICT (${names.join(', ')}) DO UPDATE SET
-    ${[...assignments, `his_versions = coalesce(t.his_versions, '{}') || ${news}`].join(',\n    ')}
+    ${settings}
   WHERE ${isNews.join('\n    OR ')}
-  RETURNING ${names.map((name) => `t.${name}`).join(', ')}
+  RETURNING ${returning}
 )`;
 }
 
@@ -377,10 +406,15 @@ function cast(value: string, { name, type, fallback }: ColumnInfo): string {
   return `CASE WHEN versions ? ${literal(name)} THEN ${typed} ELSE ${fallback} END`;
 }
 
-/** Whether the host has a trigger that can drop rows; asked anew each time, as it may get one. */
+/**
+ * Whether the host has a trigger that can drop rows, be it on a partition; asked anew each time, as it
+ * may get one.
+ */
 function beforeTrigger({ table }: TableShape, n: string): string {
+  const name = `${literal(quote(table))}::regclass`;
   return `his_trigger${n} AS MATERIALIZED (
-  SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = ${literal(quote(table))}::regclass
+  SELECT EXISTS (SELECT FROM pg_trigger
+    WHERE (tgrelid = ${name} OR tgrelid IN (SELECT relid FROM pg_partition_tree(${name})))
     AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype::int & 3 = 3) AS is_there
 )`;
 }
