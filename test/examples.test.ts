@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
+import { eventStoreSuite } from '../src/testing/index.ts';
 import { SAMPLE_ROW, SUCCESS_BODY } from './support/document.ts';
 import { ROOT, runCommand, scratchFolder, startNode } from './support/process.ts';
 
@@ -51,7 +52,9 @@ describe('examples/custom-store', () => {
       example('custom-store/journal-store.test.js'),
     ]);
     expect(stdout.match(/^ *not ok .*$/gm) ?? []).toEqual([]);
-    expect(stdout).toMatch(/^# pass 23$/m);
+    const rules = eventStoreSuite(() => Promise.reject(new Error('not opened')));
+    // One more of its own.
+    expect(stdout).toContain(`\n# pass ${String(rules.length + 1)}\n`);
     expect(status).toBe(0);
   });
 });
