@@ -113,6 +113,21 @@ describe.skipIf(missingPostgres !== false)('a receiver on PostgreSQL that', () =
     }
   });
 
+  it('is cut off with idle connections tries none of them again', async () => {
+    const fixture = await behindProxy();
+    const { receiver, pool } = fixture;
+    for (let round = 0; round < 3; round++) {
+      await Promise.all(
+        Array.from({ length: 20 }, (_, i) => post(receiver, `no JSON ${String(i)}`)),
+      );
+      expect(pool.idleCount).toBeGreaterThan(2);
+      proxy.mode = 'blackhole';
+      await expectAway(receiver, 1);
+      proxy.mode = 'forward';
+      await expectBack(fixture);
+    }
+  });
+
   it('is cut off holds no more than its queue, whatever is sent', async () => {
     const { receiver, pool, applied } = await behindProxy();
     proxy.mode = 'blackhole';
