@@ -21,19 +21,22 @@ export interface Proxy {
 /** A proxy on loopback that fails as networks do; it goes when the test does. */
 export async function startProxy(target: { host: string; port: number }): Promise<Proxy> {
   const sockets = new Set<Socket>();
+  let mode: ProxyMode = 'forward';
+  let outages = 0;
   const server = createServer((socket) => {
     const upstream = connect(target);
-    let isCutOff = proxy.mode === 'blackhole';
+    const outagesBefore = outages;
+    const isCutOff = (): boolean => mode === 'blackhole' || outages > outagesBefore;
     const pass = (from: Socket, to: Socket): void => {
       sockets.add(from);
       from.on('data', (chunk) => {
-        isCutOff ||= proxy.mode === 'blackhole';
-        if (isCutOff) return;
-        const wait = proxy.mode === 'slow' ? proxy.delay : 0;
-        setTimeout(() => {
-          isCutOff ||= proxy.mode === 'blackhole';
-          if (!isCutOff && !to.destroyed) to.write(chunk);
-        }, wait);
+        if (isCutOff()) return;
+        setTimeout(
+          () => {
+            if (!isCutOff() && !to.destroyed) to.write(chunk);
+          },
+          mode === 'slow' ? proxy.delay : 0,
+        );
       });
       from.on('error', () => undefined);
       from.on('close', () => {
@@ -47,8 +50,14 @@ export async function startProxy(target: { host: string; port: number }): Promis
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const proxy: Proxy = {
     port: (server.address() as AddressInfo).port,
-    mode: 'forward',
     delay: 0,
+    get mode() {
+      return mode;
+    },
+    set mode(next) {
+      mode = next;
+      if (next === 'blackhole') outages++;
+    },
   };
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy();
