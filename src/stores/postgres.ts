@@ -9,7 +9,7 @@ import { ConfigurationError, StorageError } from '../errors.ts';
 import type { TableSpec } from '../mapping/tables.ts';
 import { quarantineQuota } from './inbox.ts';
 import type { TableInfo } from './postgres/catalog.ts';
-import { commitCarefully, commitSimple, isSimple } from './postgres/commit.ts';
+import { commitCarefully, commitSimple, toSimpleWave } from './postgres/commit.ts';
 import { PostgresConnection } from './postgres/connection.ts';
 import {
   isRefusal,
@@ -149,12 +149,13 @@ class PostgresStore implements EventStore, InboxStore {
     this.#tables ??= this.#readTables(this.#specs);
     try {
       const context = { tables: await this.#tables, lockTimeout: this.#connection.lockTimeout };
-      if (isSimple(batch)) {
+      const wave = toSimpleWave(batch);
+      if (wave !== undefined) {
         const session: Session = {
           query: (text, values, name) => this.#connection.query(text, values, name, signal),
         };
         try {
-          return await commitSimple(session, batch, context);
+          return await commitSimple(session, wave, context);
         } catch (error) {
           if (!isRefusal(error)) throw error;
           // One row was refused and nothing was written: find it, and commit its neighbours.

@@ -308,6 +308,17 @@ const RULES: readonly Rule<OpenEventStore>[] = [
     },
   },
   {
+    name: 'lets a replay yield to a delivery that stands before it in its batch',
+    async run(open) {
+      const { store } = await opened(open);
+      const change = changeOf({ id: 'e1', values: { status: 'a' } });
+      await store.quarantine(refusalOf(change));
+      const replayed = { ...change, force: true, replayOf: { key: 'e1', attempts: 1 } };
+      assert.deepEqual(await store.commit([change, replayed], {}), ['applied', 'duplicate']);
+      assert.equal((await only(store, 'e1')).attempts, 2);
+    },
+  },
+  {
     name: 'bounds the quarantine of each client',
     async run(open) {
       const { store } = await opened(open, 2);

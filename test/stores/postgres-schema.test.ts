@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError, SchemaError } from '../../src/errors.ts';
 import type { TableSpec } from '../../src/mapping/tables.ts';
@@ -657,6 +658,22 @@ interface Locker {
   query(text: string): Promise<{ rows: Record<string, unknown>[] }>;
   release(): void;
 }
+
+describe('the pool of postgresStore', () => {
+  it('hears of whatever befalls it or its connections, which pg would throw otherwise', () => {
+    const pool = new EventEmitter();
+    const stores = [1, 2].map(() =>
+      postgresStore({ pool: Object.assign(pool, { connect: () => Promise.reject(new Error()) }) }),
+    );
+    expect(stores).toHaveLength(2);
+    const client = new EventEmitter();
+    // Before anybody is handed the connection.
+    pool.emit('connect', client);
+    expect(() => client.emit('error', new Error('cut off'))).not.toThrow();
+    expect(() => pool.emit('error', new Error('cut off'))).not.toThrow();
+    expect([pool.listenerCount('error'), client.listenerCount('error')]).toEqual([1, 1]);
+  });
+});
 
 describe('the options of postgresStore', () => {
   const pool = { connect: () => Promise.reject(new Error('unused')), on: () => undefined };

@@ -520,6 +520,20 @@ describe('a database that fails', () => {
     expect(query(path, 'SELECT status FROM appointment')).toEqual([{ status: 'a' }]);
   });
 
+  it('replaced: has the tables of mappings that came into use at the same time', async () => {
+    const { path, store } = await prepared();
+    await Promise.all(
+      ['one', 'two', 'three'].map((column) =>
+        store.prepare([{ ...APPOINTMENT, columns: [column] }]),
+      ),
+    );
+    execute(`${path}.new`, 'PRAGMA user_version = 7');
+    renameSync(`${path}.new`, path);
+    await expect(store.commit([event])).rejects.toThrow(/removed or replaced/);
+    const values = { one: '1', two: '2', three: '3' };
+    expect(await store.commit([changeOf({ id: 'e1', values })])).toEqual(['applied']);
+  });
+
   it('replaced: what was committed before goes with the file that was moved away', async () => {
     const { path, store } = await prepared();
     await store.commit([event]);

@@ -28,7 +28,7 @@ interface Item {
 }
 
 /** Distinct events that one statement can commit. */
-interface Wave {
+export interface Wave {
   readonly force: boolean;
   readonly items: Item[];
   /** By the place of the first, what came after it under the same id. */
@@ -42,30 +42,28 @@ interface Outcome {
   readonly digest: string | null;
 }
 
-/** Whether one statement can commit a batch, unless a row is refused. */
-export function isSimple(batch: readonly Change[]): boolean {
-  return (
-    batch.every(({ replayOf }) => replayOf === undefined) && toWaves(itemsOf(batch)).length === 1
-  );
+/** A batch that one statement can commit, unless a row is refused; `undefined` where it takes more. */
+export function toSimpleWave(batch: readonly Change[]): Wave | undefined {
+  if (batch.some(({ replayOf }) => replayOf !== undefined)) return undefined;
+  const [wave, ...others] = toWaves(itemsOf(batch));
+  return others.length === 0 ? wave : undefined;
 }
 
-/** Commits a simple batch by one statement. */
+/** Commits a batch by one statement. */
 export async function commitSimple(
   session: Session,
-  batch: readonly Change[],
+  wave: Wave,
   context: CommitContext,
 ): Promise<readonly Verdict[]> {
-  const verdicts = new Array<Verdict>(batch.length);
-  for (const wave of toWaves(itemsOf(batch))) {
-    const outcomes = await commitItems(session, wave, context);
-    wave.items.forEach(({ place }, i) => {
-      const outcome = at(outcomes, i);
-      verdicts[place] = outcome.verdict;
-      for (const repeat of wave.repeats.get(place) ?? []) {
-        verdicts[repeat.place] = judgeRepeat(repeat.change, outcome.digest);
-      }
-    });
-  }
+  const verdicts: Verdict[] = [];
+  const outcomes = await commitItems(session, wave, context);
+  wave.items.forEach(({ place }, i) => {
+    const outcome = at(outcomes, i);
+    verdicts[place] = outcome.verdict;
+    for (const repeat of wave.repeats.get(place) ?? []) {
+      verdicts[repeat.place] = judgeRepeat(repeat.change, outcome.digest);
+    }
+  });
   return verdicts;
 }
 
