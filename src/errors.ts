@@ -6,6 +6,10 @@ export type ErrorCode =
 export interface Fault {
   readonly path: string;
   readonly message: string;
+  /** Where it stands in a document that was given as text, counted from 1. */
+  readonly line?: number;
+  /** In UTF-16 code units, counted from 1. */
+  readonly column?: number;
 }
 
 /**

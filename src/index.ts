@@ -42,7 +42,10 @@ export type {
   EventMappingDocument,
   FieldDocument,
   FieldRuleDocument,
+  FieldType,
   MappingDocument,
+  TimezoneDocument,
+  ValueMapDocument,
 } from './mapping/document.ts';
 export {
   type ClientMappings,

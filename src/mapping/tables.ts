@@ -1,4 +1,4 @@
-import { SQL_IDENTIFIER } from './document.ts';
+import { type FieldType, SQL_IDENTIFIER } from './document.ts';
 
 /** A table as the mappings need it. */
 export interface TableSpec {
@@ -7,6 +7,8 @@ export interface TableSpec {
   readonly key: readonly string[];
   /** The other columns that mappings write. */
   readonly columns: readonly string[];
+  /** The types of those of them that have one; the others take values of any kind. */
+  readonly types?: Readonly<Record<string, FieldType>>;
 }
 
 /** Where in the document a name stands. */

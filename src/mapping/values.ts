@@ -23,3 +23,13 @@ export function isJson(value: unknown): boolean {
   const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
   return isPlain && Object.values(value).every(isJson);
 }
+
+/** Why a step takes no value; a class of its own, so that no JSON value can be mistaken for one. */
+export class Refused {
+  /** What the value must be. It never repeats the value. */
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
