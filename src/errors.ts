@@ -85,6 +85,7 @@ export class StorageError extends HisWebhookError<'storage_unavailable'> {
 export type AnyHisWebhookError =
   ConfigurationError | MappingDocumentError | SchemaError | StorageError;
 
-function describeFault({ path, message }: Fault): string {
-  return `  - ${path === '' ? 'the document' : path}: ${message}`;
+function describeFault({ path, message, line, column }: Fault): string {
+  const place = line === undefined ? '' : `${String(line)}:${String(column)} `;
+  return `  - ${place}${path === '' ? 'the document' : path}: ${message}`;
 }

@@ -47,18 +47,37 @@ export type {
   TimezoneDocument,
   ValueMapDocument,
 } from './mapping/document.ts';
-export {
-  type ClientMappings,
-  type CompiledField,
-  type CompiledMapping,
-  compileMappings,
-  type CompileOptions,
-  type MappingSet,
-} from './mapping/compile.ts';
-export type { Reader } from './mapping/path.ts';
+export { compileMappings, type CompileOptions } from './mapping/compile.ts';
+export type {
+  ClientMappings,
+  CompiledField,
+  CompiledMapping,
+  Convert,
+  MappingSet,
+  Step,
+} from './mapping/types.ts';
+export type { Refused } from './mapping/values.ts';
+export type { Transform, TransformContext } from './mapping/transforms.ts';
+export type { Reader, SourcePath } from './mapping/path.ts';
 export type { TableSpec } from './mapping/tables.ts';
 export { resolveMapping } from './mapping/resolve.ts';
 export { transformFields, type TransformResult } from './mapping/transform.ts';
+export {
+  type ExplainedColumn,
+  type ExplainedStep,
+  explainMapping,
+  type MappingExplanation,
+} from './mapping/explain.ts';
+export {
+  type Coverage,
+  lintMapping,
+  type LintOptions,
+  type MappingReport,
+  type SampleFault,
+} from './mapping/lint.ts';
+export { diffMappings, type MappingChange } from './mapping/diff.ts';
+export type { MappingSample } from './mapping/samples.ts';
+export type { RevealOption } from './mapping/show.ts';
 export { createReceiver } from './receiver/receiver.ts';
 export type { Receiver, ReceiverRequest } from './receiver/types.ts';
 export type {

@@ -79,7 +79,8 @@ export function canonicalDigest(value: JsonValue): string {
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function toText(json: Uint8Array | string): string | undefined {
+/** JSON as text; `undefined` where it is not valid UTF-8, or has lone surrogates. */
+export function toText(json: Uint8Array | string): string | undefined {
   if (typeof json === 'string') return json.isWellFormed() ? json : undefined;
   try {
     return UTF_8.decode(json);
@@ -146,7 +147,7 @@ function isNumberPart(code: number): boolean {
 const JSON_NUMBER = /^-?(\d+)(?:\.(\d+))?([eE][+-]?\d+)?$/;
 
 /** Whether a double, printed with as many digits as were written, shows the digits that were written. */
-function isHeldByDouble(literal: string): boolean {
+export function isHeldByDouble(literal: string): boolean {
   // Up to 15 significant digits always survive; only an exponent can still push them out of range.
   if (literal.length <= 15 && !literal.includes('e') && !literal.includes('E')) return true;
   const match = JSON_NUMBER.exec(literal);

@@ -86,21 +86,3 @@ export interface FieldRuleDocument {
 
 /** What a table or column may be called in every database this package writes to. */
 export const SQL_IDENTIFIER: RegExp = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
-
-/** Members of the format that the compiler does not know yet, by where they stand. */
-export const RESERVED_MEMBERS = {
-  document: ['valueMaps', 'templates'],
-  client: ['extends', 'timezone'],
-  mapping: ['unmapped', 'timezone'],
-  field: [
-    'type',
-    'format',
-    'timezone',
-    'disambiguation',
-    'offset',
-    'valueMap',
-    'onUnmapped',
-    'fallback',
-    'transform',
-  ],
-} as const;

@@ -5,8 +5,14 @@ export type Reader = (data: JsonObject) => JsonValue | undefined;
 
 /** A compiled source: how to read it, and how to point at it. */
 export interface SourcePath {
+  /** As the mapping writes it. */
+  readonly source: string;
+  /** `a.b[0]` as `['a', 'b', 0]`; one segment, the source itself, where it is a plain key. */
+  readonly segments: readonly (string | number)[];
   readonly read: Reader;
-  /** JSON Pointer into `data`. */
+  /** It looks like a path and is none: `a..b`, `a[x].b`. */
+  readonly isOdd: boolean;
+  /** JSON Pointer into `data`, where no key is spelled like the whole path. */
   readonly pointer: string;
 }
 
@@ -16,29 +22,48 @@ export interface SourcePath {
  * source beats the path it could also be read as.
  */
 export function compilePath(source: string): SourcePath {
-  const segments = parsePath(source);
-  if (segments === undefined || segments.length === 1) {
-    return { read: (data) => own(data, source), pointer: `/${escapePointer(source)}` };
-  }
-  const read: Reader = (data) => {
-    const flat = own(data, source);
-    if (flat !== undefined) return flat;
-    let value: JsonValue | undefined = data;
-    for (const segment of segments) {
-      value = own(value, segment);
-      if (value === undefined) return undefined;
-    }
-    return value;
-  };
+  const path = parsePath(source);
+  const segments = path ?? [source];
   return {
-    read,
+    isOdd: path === undefined && /[.[\]]/.test(source),
+    source,
+    segments,
+    read: compileReader(source, segments),
     pointer: segments.map((segment) => `/${escapePointer(String(segment))}`).join(''),
   };
 }
 
+function compileReader(source: string, segments: readonly (string | number)[]): Reader {
+  if (segments.length === 1 && segments[0] === source) return (data) => own(data, source);
+  return (data) => {
+    const flat = own(data, source);
+    return flat === undefined ? follow(data, segments) : flat;
+  };
+}
+
+function follow(data: JsonObject, segments: readonly (string | number)[]): JsonValue | undefined {
+  let value: JsonValue | undefined = data;
+  for (const segment of segments) {
+    value = own(value, segment);
+    if (value === undefined) return undefined;
+  }
+  return value;
+}
+
+/** Whether a path leads somewhere that is not read, because a key is spelled like the whole path. */
+export function isShadowed({ source, segments }: SourcePath, data: JsonObject): boolean {
+  if (segments.length === 1 || own(data, source) === undefined) return false;
+  return follow(data, segments) !== undefined;
+}
+
+/** Where a source was found in an event's `data`. */
+export function pointerIn(path: SourcePath, data: JsonObject): string {
+  return own(data, path.source) === undefined ? path.pointer : `/${escapePointer(path.source)}`;
+}
+
 /** Escapes a key for a JSON Pointer (RFC 6901, section 3). */
 export function escapePointer(key: string): string {
-  return key.replaceAll('~', '~0').replaceAll('/', '~1');
+  return /[~/]/.test(key) ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key;
 }
 
 const SEGMENT = /(?:^|\.)([^.[\]]+)|\[(\d{1,9})\]/y;

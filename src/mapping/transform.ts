@@ -1,7 +1,9 @@
 import type { JsonObject, JsonValue } from '../events.ts';
 import type { Fault } from '../errors.ts';
-import { keyText } from './values.ts';
-import type { CompiledField, CompiledMapping } from './compile.ts';
+import { pointerIn, type SourcePath } from './path.ts';
+import type { CompiledField, CompiledMapping } from './types.ts';
+import { unmappedFields } from './unmapped.ts';
+import { keyText, Refused } from './values.ts';
 
 /** What {@link transformFields} made of an event's `data`. */
 export type TransformResult =
@@ -11,14 +13,17 @@ export type TransformResult =
       readonly key: Readonly<Record<string, string>>;
       /** The other columns the event carries, constants included. */
       readonly values: JsonObject;
+      /** Source fields that no rule names, where the mapping says `"unmapped": "warn"`. */
+      readonly warnings?: readonly Fault[];
     }
   | { readonly ok: false; readonly errors: readonly Fault[] };
 
 /**
  * Turns an event's `data` into the key and columns of a row.
  *
- * A field that is missing stays missing (events are patches), one that is null stays null;
- * `default` fills what is missing only; `required` refuses both. Unmapped fields are left behind.
+ * Each field is read, or its fallbacks are; what is missing gets its default; then come the value
+ * map, the type and the transform. A field that is missing stays missing (events are patches), one
+ * that is null stays null; `required` refuses both. What no rule names is left behind.
  *
  * @example
  * ```ts
@@ -36,32 +41,68 @@ export function transformFields(mapping: CompiledMapping, data: JsonObject): Tra
   const errors: Fault[] = [];
   const key: Record<string, string> = {};
   const values: Record<string, JsonValue> = {};
-  const put = (column: string, value: JsonValue, pointer: string): void => {
-    if (!mapping.key.includes(column)) {
-      values[column] = value;
-      return;
-    }
-    const text = keyText(value);
-    if (text === undefined) {
-      errors.push({
-        path: pointer,
-        message: 'must be a string that is not empty, or an integer below 2^53',
-      });
-    } else key[column] = text;
-  };
-
   for (const field of mapping.fields) {
-    const value = readField(field, data);
-    if (field.required && (value === undefined || value === null)) {
-      errors.push({ path: field.pointer, message: 'is required' });
-    } else if (value !== undefined) put(field.to, value, field.pointer);
+    const value = transformField(field, data);
+    if (value === undefined) continue;
+    if (value instanceof Refused) {
+      errors.push({ path: pointerIn(pathRead(field, data), data), message: value.reason });
+    } else if (field.isKey) key[field.to] = value as string;
+    else values[field.to] = value;
   }
-  for (const [column, value] of Object.entries(mapping.constants)) put(column, value, '');
-  return errors.length === 0 ? { ok: true, key, values } : { ok: false, errors };
+  const { constants } = mapping;
+  for (const column of Object.keys(constants)) {
+    const value = constants[column] as JsonValue;
+    // The compiler saw to it that those of the key are fit for one.
+    if (mapping.key.includes(column)) key[column] = keyText(value) as string;
+    else values[column] = value;
+  }
+  if (mapping.unmapped === 'ignore') {
+    return errors.length === 0 ? { ok: true, key, values } : { ok: false, errors };
+  }
+  const unmapped = unmappedFields(mapping, data).map((path) => ({
+    path,
+    message: 'is not mapped',
+  }));
+  if (mapping.unmapped === 'error') errors.push(...unmapped);
+  if (errors.length > 0) return { ok: false, errors };
+  return { ok: true, key, values, ...(unmapped.length === 0 ? {} : { warnings: unmapped }) };
 }
 
-/** Read, then default. The further steps of the mapping language go here, in its order. */
-function readField(field: CompiledField, data: JsonObject): JsonValue | undefined {
-  const value = field.read(data);
-  return value === undefined ? field.default : value;
+const REQUIRED = new Refused('is required');
+const NO_KEY = new Refused('must be a string that is not empty, or an integer below 2^53');
+
+/** What is stored for a field; `undefined` where there is nothing to store. */
+function transformField(field: CompiledField, data: JsonObject): JsonValue | Refused | undefined {
+  let value = readField(field, data);
+  if (value === undefined) return field.required ? REQUIRED : undefined;
+  for (const { convert } of field.steps) {
+    if (value === null) break;
+    const result: JsonValue | Refused = convert(value, data);
+    if (result instanceof Refused) return result;
+    value = result;
+  }
+  return finish(field, value);
+}
+
+/** The value of the first source that is there, else the default. */
+export function readField(
+  { paths, default: fallback }: CompiledField,
+  data: JsonObject,
+): JsonValue | undefined {
+  for (const { read } of paths) {
+    const value = read(data);
+    if (value !== undefined) return value;
+  }
+  return fallback;
+}
+
+/** The source a field was read from; its first where none is there. */
+export function pathRead({ paths }: CompiledField, data: JsonObject): SourcePath {
+  return paths.find(({ read }) => read(data) !== undefined) ?? (paths[0] as SourcePath);
+}
+
+/** What has gone through all steps, held against what the column is for. */
+export function finish(field: CompiledField, value: JsonValue): JsonValue | Refused {
+  if (value === null) return field.required ? REQUIRED : value;
+  return field.isKey ? (keyText(value) ?? NO_KEY) : value;
 }

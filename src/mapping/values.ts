@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../events.ts';
+import { MAX_DEPTH } from '../json.ts';
 
 /**
  * A key as text; `undefined` where the value identifies nothing: an empty key would gather the
@@ -14,14 +15,22 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A document that was parsed by something else than a JSON parser may hold anything. */
-export function isJson(value: unknown): boolean {
+/** A string, a number JSON has a word for, true, false or null. */
+export function isScalar(value: unknown): value is string | number | boolean | null {
   if (typeof value === 'number') return Number.isFinite(value);
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
-  if (typeof value !== 'object') return false;
+  return value === null || typeof value === 'string' || typeof value === 'boolean';
+}
+
+/**
+ * Whether a value is JSON. What was parsed by something else than a JSON parser, or made by a
+ * function of the host's, may be anything, circular too; so the depth is that of a body.
+ */
+export function isJson(value: unknown, depth: number = MAX_DEPTH): value is JsonValue {
+  if (isScalar(value)) return true;
+  if (typeof value !== 'object' || value === null || depth === 0) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
-  return isPlain && Object.values(value).every(isJson);
+  return isPlain && Object.values(value).every((member) => isJson(member, depth - 1));
 }
 
 /** Why a step takes no value; a class of its own, so that no JSON value can be mistaken for one. */

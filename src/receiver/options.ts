@@ -1,6 +1,6 @@
 import { checkMembers, checkTypes } from '../configuration.ts';
 import { ConfigurationError } from '../errors.ts';
-import type { MappingSet } from '../mapping/compile.ts';
+import type { MappingSet } from '../mapping/types.ts';
 import type { EventStore } from '../stores/types.ts';
 import type { ClientLookup } from './clients.ts';
 import type { ResponseCode } from './responses.ts';

@@ -2,7 +2,7 @@ import { eventIdOf, expandShorthand, isShorthand, readEnvelope } from '../envelo
 import { type Envelope, type JsonValue, operationOf } from '../events.ts';
 import { type Fault, StorageError } from '../errors.ts';
 import { contentDigest, parseStrictJson } from '../json.ts';
-import type { CompiledMapping, MappingSet } from '../mapping/compile.ts';
+import type { CompiledMapping, MappingSet } from '../mapping/types.ts';
 import { resolveMapping } from '../mapping/resolve.ts';
 import { transformFields } from '../mapping/transform.ts';
 import { DELETED_AT, versionOf } from '../merge.ts';

@@ -1,6 +1,6 @@
 import { checkMembers } from '../configuration.ts';
 import { matchesSignature } from '../signature.ts';
-import type { MappingSet } from '../mapping/compile.ts';
+import type { MappingSet } from '../mapping/types.ts';
 import { type BodyResult, readBody } from './body.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { compileClient, type CompiledClient } from './clients.ts';

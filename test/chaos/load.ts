@@ -2,7 +2,8 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../src/events.ts';
-import { compileMappings, type MappingSet } from '../../src/mapping/compile.ts';
+import { compileMappings } from '../../src/mapping/compile.ts';
+import type { MappingSet } from '../../src/mapping/types.ts';
 import { bearerTokens, type ClientLookup } from '../../src/receiver/clients.ts';
 import { signRequest } from '../../src/sender/request.ts';
 import type { Change } from '../../src/stores/types.ts';

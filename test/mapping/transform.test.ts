@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HisEvent, JsonObject } from '../../src/events.ts';
-import { compileMappings, type CompiledMapping } from '../../src/mapping/compile.ts';
+import { compileMappings } from '../../src/mapping/compile.ts';
+import type { CompiledMapping } from '../../src/mapping/types.ts';
 import type { EventMappingDocument } from '../../src/mapping/document.ts';
 import { resolveMapping } from '../../src/mapping/resolve.ts';
 import { transformFields } from '../../src/mapping/transform.ts';

@@ -1,0 +1,221 @@
+import { operationOf, resourceOf } from '../events.ts';
+import { compileField, hasStaticValues, lacksZone, staticFaults } from './field.ts';
+import { type Drafts, type FieldDraft, type Layer, type MappingDraft, placeOf } from './inherit.ts';
+import { LazyMapping, zonesOf } from './lazy-mapping.ts';
+import { escapePointer } from './path.ts';
+import type { Report } from './report.ts';
+import type { Rule } from './rule.ts';
+import { didYouMean } from './suggest.ts';
+import { tableFault, TableRegistry, type TableSpec } from './tables.ts';
+import type { ClientMappings, CompiledMapping } from './types.ts';
+import { keyText } from './values.ts';
+import { zoneId, type ZoneSource } from './zone-source.ts';
+
+type Compiled = CompiledMapping | undefined;
+
+/**
+ * Checks what clients wrote and inherited, and makes mappings of it. Clients that extend one template
+ * and change nothing share what it compiles to, so that thousands of them cost little more than
+ * their names; the others' fields are compiled when an event first needs them.
+ */
+export class ClientCompiler {
+  readonly #report: Report;
+  readonly #types: ReadonlySet<string>;
+  readonly #tables: TableRegistry;
+  // What templates have, by the zone of the client that extends them.
+  readonly #clients = new Map<Drafts, Map<string, ClientMappings>>();
+  readonly #mappings = new Map<MappingDraft, Map<string, Compiled>>();
+
+  constructor(report: Report, types: ReadonlySet<string>) {
+    this.#report = report;
+    this.#types = types;
+    this.#tables = new TableRegistry(report);
+  }
+
+  /** The tables of everything that was compiled. */
+  tables(): readonly TableSpec[] {
+    return this.#tables.specs();
+  }
+
+  /**
+   * @param place - Where the client stands.
+   * @param isShared - It has nothing of its own but a zone.
+   */
+  compile(layer: Layer, place: string, isShared: boolean): ClientMappings {
+    if (!isShared) return this.#compile(layer, place);
+    return remember(this.#clients, layer.drafts, zoneId(layer.zone), () =>
+      this.#compile(layer, place),
+    );
+  }
+
+  #compile({ drafts, zone }: Layer, place: string): ClientMappings {
+    const mappings = new Map<string, CompiledMapping | null>();
+    const zoneKey = zoneId(zone);
+    for (const [type, draft] of drafts) {
+      if (draft === null) {
+        mappings.set(type, null);
+        continue;
+      }
+      const compiled =
+        draft.origin.template !== undefined
+          ? remember(this.#mappings, draft, zoneKey, () => this.#mapping(type, draft, zone, place))
+          : this.#mapping(type, draft, zone, place);
+      if (compiled !== undefined) mappings.set(type, compiled);
+      this.#warnOfDefaults(type, draft, drafts);
+    }
+    return mappings;
+  }
+
+  #mapping(
+    type: string,
+    draft: MappingDraft,
+    clientZone: ZoneSource | undefined,
+    clientPlace: string,
+  ): Compiled {
+    const resource = resourceOf(type);
+    const { value: table = resource, place: tablePlace = draft.place } = draft.table ?? {};
+    const badTable = tableFault(table);
+    if (badTable !== undefined) this.#report.fault(tablePlace, badTable);
+    const key = this.#key(draft, resource);
+
+    // Without a table or a key its columns are looked at all the same, as those of no table.
+    const isWhole = badTable === undefined && key !== undefined;
+    const tables = isWhole ? this.#tables : new TableRegistry(this.#report);
+    tables.open(isWhole ? (table as string) : resource, key ?? [], tablePlace, draft);
+    const zones = zonesOf(draft, clientZone);
+    let hasPaths = false;
+    for (const field of draft.fields) {
+      hasPaths ||= field.path.segments.length > 1;
+      for (const rule of field.rules) {
+        tables.write(field, rule);
+        if (rule.isRename) continue;
+        hasPaths ||= rule.fallback.length > 0;
+        this.#checkRule(draft, field, rule, key, zones, clientPlace);
+      }
+    }
+    for (const [column, constant] of draft.constants) tables.writeConstant(column, constant);
+    if (key !== undefined) this.#checkKey(key, draft, tables);
+    if (hasPaths) this.#warnOfShadows(draft);
+    return isWhole ? new LazyMapping(table as string, key, draft, clientZone) : undefined;
+  }
+
+  #checkRule(
+    draft: MappingDraft,
+    field: FieldDraft,
+    rule: Rule,
+    key: readonly string[] | undefined,
+    zones: readonly ZoneSource[],
+    clientPlace: string,
+  ): void {
+    const report = this.#report;
+    if (lacksZone(rule, zones)) {
+      report.fault(
+        (field.origin ?? draft.origin).template === undefined
+          ? placeOf(draft, field, rule)
+          : clientPlace,
+        `${field.path.source} is a datetime without a zone: set "timezone" on the field, the mapping or the client`,
+      );
+    } else if (hasStaticValues(rule)) {
+      const compiled = compileField({ draft, field, rule, isKey: false, zones });
+      for (const [at, fault] of staticFaults(compiled, rule)) {
+        report.fault(compiled.place + at, fault);
+      }
+    }
+    if (rule.default !== undefined && key?.includes(rule.to) === true) {
+      report.fault(
+        placeOf(draft, field, rule),
+        'a key has no default: it would be the key of many rows',
+      );
+    }
+  }
+
+  #key({ key, place, fields }: MappingDraft, resource: string): readonly string[] | undefined {
+    if (key === undefined) {
+      const name = `his_${resource}_id`;
+      const rule = fields.find(({ path }) => path.source === name)?.rules[0];
+      if (rule !== undefined) return [rule.to];
+      this.#report.fault(place, `has no key: map ${name}, or name the columns in "key"`);
+      return undefined;
+    }
+    const names: readonly unknown[] = Array.isArray(key.value) ? key.value : [];
+    if (names.length > 0 && names.every(isString) && new Set(names).size === names.length) {
+      return names;
+    }
+    this.#report.fault(key.place, 'must be a list of different column names');
+    return undefined;
+  }
+
+  #checkKey(
+    key: readonly string[],
+    { key: written, constants }: MappingDraft,
+    tables: TableRegistry,
+  ): void {
+    const report = this.#report;
+    for (const column of key) {
+      if (written !== undefined && !tables.isWritten(column)) {
+        const hint = didYouMean(column, tables.written());
+        report.fault(written.place, `column ${column} is written by no field or constant${hint}`);
+      }
+      const constant = constants.get(column);
+      if (constant !== undefined && keyText(constant.value) === undefined) {
+        report.fault(constant.place, 'a key is a string that is not empty, or an integer');
+      }
+    }
+    if (written !== undefined && key.every((column) => constants.has(column))) {
+      report.fault(written.place, 'a key of constants only is the key of one row');
+    }
+  }
+
+  /** An update carries what changed; a default would overwrite the rest. */
+  #warnOfDefaults(type: string, draft: MappingDraft, drafts: Drafts): void {
+    const updated = `${resourceOf(type)}.updated`;
+    const isWildcard =
+      operationOf(type) === '*' && !drafts.has(updated) && this.#types.has(updated);
+    if (type !== updated && !isWildcard) return;
+    for (const field of draft.fields) {
+      for (const rule of field.rules) {
+        if (rule.default === undefined) continue;
+        this.#report.warn(
+          placeOf(draft, field, rule),
+          `the default also goes into ${updated}: an update that leaves this field out would overwrite what is stored`,
+        );
+      }
+    }
+  }
+
+  /** Where `a` holds text, `a.b` can be found only under a key that is spelled `a.b`. */
+  #warnOfShadows(draft: MappingDraft): void {
+    const { fields, origin } = draft;
+    for (const field of fields) {
+      const paths = [field.path, ...field.rules.flatMap(({ fallback }) => fallback)];
+      for (const { source, segments } of paths.filter((path) => path.segments.length > 1)) {
+        const other = fields.find(({ path }) => path.source === segments[0]);
+        const scalar = other?.rules.find(({ type }) => type !== undefined && type !== 'json');
+        if (other === undefined || scalar === undefined) continue;
+        this.#report.warn(
+          `${(field.origin ?? origin).parent}/${escapePointer(field.path.source)}`,
+          `the flat key ${other.path.source} is a ${scalar.type as string} in ${placeOf(draft, other, scalar)}, so nothing can stand at the path ${source}`,
+        );
+      }
+    }
+  }
+}
+
+/** A value of a map of maps, made where it is not there. */
+function remember<Key, Value>(
+  cache: Map<Key, Map<string, Value>>,
+  key: Key,
+  id: string,
+  make: () => Value,
+): Value {
+  let values = cache.get(key);
+  if (values === undefined) cache.set(key, (values = new Map<string, Value>()));
+  if (values.has(id)) return values.get(id) as Value;
+  const value = make();
+  values.set(id, value);
+  return value;
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
+}
