@@ -174,7 +174,7 @@ export function patternFault(pattern: string, type: 'date' | 'datetime'): string
   if (missing.length > 0) {
     return `is iso, epoch-seconds, epoch-millis, or a pattern such as dd/MM/yyyy HH:mm, and lacks the ${missing.join(', ')}`;
   }
-  if (has('half') !== parsed.letters.some((letters) => /^h/.test(letters))) {
+  if (has('half') !== parsed.letters.some((letters) => letters.startsWith('h'))) {
     return 'has h without a, or a without h: an hour of twelve needs AM or PM';
   }
   if (has('second') && !has('minute')) return 'has seconds without minutes';

@@ -51,6 +51,6 @@ export function compileLookup({ values }: ValueMap, onUnmapped: OnUnmapped): Con
 
 function codeOf(value: JsonValue): string | undefined {
   if (typeof value === 'string') return value;
-  const isCode = typeof value === 'boolean' || Number.isSafeInteger(value);
-  return isCode ? String(value) : undefined;
+  if (typeof value === 'boolean') return String(value);
+  return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : undefined;
 }

@@ -27,7 +27,7 @@ export function isScalar(value: unknown): value is string | number | boolean | n
  */
 export function isJson(value: unknown, depth: number = MAX_DEPTH): value is JsonValue {
   if (isScalar(value)) return true;
-  if (typeof value !== 'object' || value === null || depth === 0) return false;
+  if (typeof value !== 'object' || depth === 0) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
   return isPlain && Object.values(value).every((member) => isJson(member, depth - 1));
