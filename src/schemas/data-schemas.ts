@@ -1,4 +1,4 @@
-import { Ajv, type ValidateFunction } from 'ajv';
+import { Ajv, type FuncKeywordDefinition, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
 import stringify from 'fast-json-stable-stringify';
@@ -183,8 +183,10 @@ class Compiler {
     if (typeof schema !== 'boolean' && (typeof schema !== 'object' || schema === null)) {
       throw new Error('must be a JSON Schema');
     }
-    const uri = member(schema, '$schema') ?? DRAFT_2020_12;
-    const draft = this.#drafts.get(typeof uri === 'string' ? uri.replace(/#$/, '') : uri);
+    const uri = member(schema, '$schema');
+    const draft = this.#drafts.get(
+      uri === undefined ? DRAFT_2020_12 : typeof uri === 'string' ? uri.replace(/#$/, '') : uri,
+    );
     if (draft === undefined) throw new Error('its $schema must be draft 2020-12 or draft-07');
     if (member(schema, '$async') !== undefined) throw new Error('must not be $async');
     // The one that lists goes first, because it says all that is wrong with the schema.
@@ -216,18 +218,44 @@ function makeEngine(Engine: typeof Ajv | typeof Ajv2020, allErrors: boolean): En
     ownProperties: true,
     logger: false,
   });
-  // Ajv's own compares every two items: half a million empty lists would take minutes.
-  engine.removeKeyword('uniqueItems');
-  engine.addKeyword({
+  for (const definition of EQUALITY) {
+    engine.removeKeyword(definition.keyword);
+    engine.addKeyword(definition);
+  }
+  ajvFormats.default(engine);
+  return engine;
+}
+
+/**
+ * The keywords that compare, by canonical text. Ajv's own call `toString` and `valueOf` of the data,
+ * which fails where it has members of that name, and compare every two items of a list: half a
+ * million empty lists would take minutes.
+ */
+const EQUALITY: readonly (FuncKeywordDefinition & { readonly keyword: string })[] = [
+  {
+    keyword: 'const',
+    compile: (allowed: JsonValue) => isOneOf([allowed]),
+    error: { message: 'must be the allowed value' },
+  },
+  {
+    keyword: 'enum',
+    schemaType: 'array',
+    compile: isOneOf,
+    error: { message: 'must be one of the allowed values' },
+  },
+  {
     keyword: 'uniqueItems',
     type: 'array',
     schemaType: 'boolean',
-    validate: (isAsked: boolean, items: readonly JsonValue[]) =>
+    compile: (isAsked: boolean) => (items: readonly JsonValue[]) =>
       !isAsked || new Set(items.map((item) => stringify(item))).size === items.length,
     error: { message: 'must not have equal items' },
-  });
-  ajvFormats.default(engine);
-  return engine;
+  },
+];
+
+function isOneOf(allowed: readonly JsonValue[]): (value: JsonValue) => boolean {
+  const texts = new Set(allowed.map((value) => stringify(value)));
+  return (value) => texts.has(stringify(value));
 }
 
 function compileOne({ judge, list }: Draft, name: string): Validator {

@@ -74,10 +74,6 @@ function describe({ keyword, params, message = 'does not fit its schema' }: Viol
       const types = [params['type']].flat().map((type) => TYPES[String(type)] ?? String(type));
       return `must be ${types.join(' or ')}`;
     }
-    case 'enum':
-      return 'must be one of the allowed values';
-    case 'const':
-      return 'must be the allowed value';
     case 'false schema':
       return 'is not allowed';
     default:
