@@ -203,6 +203,9 @@ describe('what a fault may hold', () => {
     const schema = of({ list: { type: 'array', items: { type: 'string' } } });
     const faults = (count: number) => faultsOf(schema, { list: Array<number>(count).fill(1) });
     expect(faults(MAX_FAULTS)).toHaveLength(MAX_FAULTS);
+    const twice = { type: 'array', items: { allOf: [{ type: 'string' }, { type: 'string' }] } };
+    const list = Array<number>(MAX_FAULTS).fill(1);
+    expect(faultsOf(of({ list: twice }), { list })).toHaveLength(MAX_FAULTS);
     const more = faults(MAX_FAULTS + 1);
     expect(more).toHaveLength(MAX_FAULTS + 1);
     expect(more.slice(0, -1)).toEqual(faults(MAX_FAULTS));
