@@ -27,6 +27,7 @@ const config: Options[] = [
       'stores/sqlite': 'src/stores/sqlite.ts',
       'stores/redis': 'src/stores/redis.ts',
       'testing/index': 'src/testing/index.ts',
+      'schemas/index': 'src/schemas/index.ts',
     },
     format: ['esm', 'cjs'],
     dts: true,

@@ -86,6 +86,7 @@ export type {
   ReceiverOptions,
   ReceiveResult,
 } from './receiver/options.ts';
+export type { DataSchemas } from './receiver/data-schemas.ts';
 export type { RequestBody } from './receiver/body.ts';
 export type { RequestHeaders } from './receiver/headers.ts';
 export type { ReceiverResponse, ResponseCode } from './receiver/responses.ts';

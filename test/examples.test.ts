@@ -44,6 +44,19 @@ describe('examples/functions', () => {
   });
 });
 
+describe('examples/data-schemas', () => {
+  it('prints what its comments say', () => {
+    const { stdout, stderr } = runCommand(process.execPath, [example('data-schemas/check.js')]);
+    expect(stderr).toBe('');
+    expect(stdout).toBe(`[
+  { path: '/his_status', message: 'must be one of the allowed values' },
+  { path: '/his_created_at', message: 'is required' }
+]
+[]
+`);
+  });
+});
+
 describe('examples/custom-store', () => {
   it('passes the suite', () => {
     const { stdout, status } = runCommand(process.execPath, [

@@ -24,7 +24,7 @@ const LAYERS: readonly (readonly RegExp[])[] = [
   [/^(errors|configuration|events|json|timestamp)\.ts$/, /^schemas\/envelope-validator\.ts$/],
   [/^(signature|envelope|merge)\.ts$/, /^mapping\//],
   [/^stores\//],
-  [/^(receiver|sender|testing)\//],
+  [/^(receiver|sender|testing)\//, /^schemas\/(index|data-schemas|faults)\.ts$/],
   [/^adapters\//],
   [/^cli\//],
 ];
@@ -90,6 +90,7 @@ describe('the import graph', () => {
       [/^stores\/sqlite\//, /^node:(fs|path)$/],
       [/^receiver\/node\.ts$|^adapters\/express\.ts$/, /^node:http$/],
       [/^adapters\/fastify\.ts$/, /^fastify$/],
+      [/^schemas\/data-schemas\.ts$/, /^ajv(\/dist\/2020\.js)?$|^ajv-formats$/],
       [/./, /^(node:crypto|node:buffer|fast-json-stable-stringify)$/],
     ];
     const outer = edges.filter(({ to }) => !graph.has(to));
@@ -103,6 +104,21 @@ describe('the import graph', () => {
       const source = readFileSync(join(ROOT, 'src', file), 'utf8');
       expect(source.match(/^import (?!type)[^;]*'(node:http|fastify)'/gm)).toBeNull();
     }
+  });
+
+  it('reaches ajv from ./schemas only', () => {
+    const reach = (file: string, seen = new Set<string>()): Set<string> => {
+      if (seen.has(file)) return seen;
+      seen.add(file);
+      for (const next of graph.get(file) ?? []) reach(next, seen);
+      return seen;
+    };
+    const entries = [...readFileSync(join(ROOT, 'tsup.config.ts'), 'utf8').matchAll(/'src\/(.+)'/g)]
+      .map(([, file]) => file!)
+      .filter((file) => graph.has(file));
+    expect(entries).toEqual(expect.arrayContaining(['index.ts', 'cli/main.ts']));
+    const reaching = entries.filter((file) => [...reach(file)].some((to) => /^ajv\b/.test(to)));
+    expect(reaching).toEqual(['schemas/index.ts']);
   });
 
   it('makes no code at run time', () => {

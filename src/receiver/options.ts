@@ -3,6 +3,7 @@ import { ConfigurationError } from '../errors.ts';
 import type { MappingSet } from '../mapping/types.ts';
 import type { EventStore } from '../stores/types.ts';
 import type { ClientLookup } from './clients.ts';
+import type { DataSchemas } from './data-schemas.ts';
 import type { ResponseCode } from './responses.ts';
 
 /** Finds the mappings of a client; `undefined` where it has none. */
@@ -56,10 +57,15 @@ export interface ReceiverOptions {
   /** How events become rows: a compiled document, or a function of the client id. */
   readonly mappings: MappingSet | MappingLookup;
   readonly store: EventStore;
+  /**
+   * What the `data` of events must look like before it is mapped: `compileDataSchemas` of
+   * `@buktor/his-webhook/schemas`. Types that are declined are not checked.
+   */
+  readonly dataSchemas?: DataSchemas;
   readonly limits?: ReceiverLimits;
   /**
    * Event types of the host's own, beside the 14 of the document: `resource.operation`. Those a
-   * mapping set was compiled for are known without it.
+   * mapping set or data schemas were compiled for are known without it.
    */
   readonly types?: readonly string[];
   /**
@@ -86,6 +92,7 @@ export interface Settings {
   /** The mappings that are there from the start, where there are. */
   readonly initialMappings: MappingSet | undefined;
   readonly store: EventStore;
+  readonly dataSchemas: DataSchemas | undefined;
   readonly limits: Required<ReceiverLimits>;
   readonly types: readonly string[];
   readonly maxClockSkew: number;
@@ -98,6 +105,7 @@ const OPTIONS: readonly (keyof ReceiverOptions)[] = [
   'clients',
   'mappings',
   'store',
+  'dataSchemas',
   'limits',
   'types',
   'maxClockSkew',
@@ -120,7 +128,7 @@ const CENTURY = 36_525 * DAY;
 /** @throws ConfigurationError for an option that could never work. */
 export function checkOptions(options: ReceiverOptions): Settings {
   checkMembers('createReceiver', options, OPTIONS);
-  const { clients, mappings, store, limits = {}, types = [] } = options;
+  const { clients, mappings, store, dataSchemas, limits = {}, types = [] } = options;
   if (typeof clients !== 'function') {
     throw new ConfigurationError('clients must be bearerTokens({ … }) or a function of the token.');
   }
@@ -131,13 +139,23 @@ export function checkOptions(options: ReceiverOptions): Settings {
   }
   if (typeof has(store, 'commit') !== 'function')
     throw new ConfigurationError('store must be a store, such as sqliteStore({ path }).');
+  if (
+    dataSchemas !== undefined &&
+    (typeof has(dataSchemas, 'validate') !== 'function' ||
+      !Array.isArray(has(dataSchemas, 'types')))
+  ) {
+    throw new ConfigurationError(
+      'dataSchemas must come from compileDataSchemas({ … }), or have types and validate.',
+    );
+  }
   checkMembers('limits', limits, LIMITS);
-  checkTypes(types);
+  checkTypes([...types, ...(dataSchemas?.types ?? [])]);
   return {
     clients,
     mappingsFor: typeof mappings === 'function' ? mappings : () => mappings,
     initialMappings: typeof mappings === 'function' ? undefined : mappings,
     store,
+    dataSchemas,
     limits: {
       bodyBytes: whole('limits.bodyBytes', limits.bodyBytes, 1_048_576, 1),
       bodyTimeout: whole('limits.bodyTimeout', limits.bodyTimeout, 10_000, 1, MAX_DELAY),
@@ -146,7 +164,11 @@ export function checkOptions(options: ReceiverOptions): Settings {
       batchSize: whole('limits.batchSize', limits.batchSize, 128, 1),
       queueSize: whole('limits.queueSize', limits.queueSize, 1_000, 1),
     },
-    types: [...types, ...(typeof mappings === 'function' ? [] : mappings.types)],
+    types: [
+      ...types,
+      ...(typeof mappings === 'function' ? [] : mappings.types),
+      ...(dataSchemas?.types ?? []),
+    ],
     maxClockSkew: whole('maxClockSkew', options.maxClockSkew, 900_000, 0),
     bodyRetention: whole('bodyRetention', options.bodyRetention, 30 * DAY, 0, CENTURY),
     now: options.now ?? Date.now,

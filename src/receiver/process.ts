@@ -16,6 +16,7 @@ import type {
   Verdict,
 } from '../stores/types.ts';
 import type { Timestamp } from '../timestamp.ts';
+import { checkData } from './data-schemas.ts';
 import { withDeadline } from './deadline.ts';
 import type { Settings } from './options.ts';
 import { REFUSALS, type Refusal } from './responses.ts';
@@ -66,8 +67,8 @@ export interface Processing {
 }
 
 /**
- * Takes a delivery from its bytes to its rows: strict JSON, envelope, clock, mapping, fields,
- * store. What is refused on the way goes to quarantine.
+ * Takes a delivery from its bytes to its rows: strict JSON, envelope, clock, mapping, schema,
+ * fields, store. What is refused on the way goes to quarantine.
  *
  * @throws whatever the store or a look-up throws; nothing was acknowledged then.
  */
@@ -107,6 +108,14 @@ export async function processDelivery(
     });
   }
   const mapped = { ...draft, mappingVersion: mappings.version };
+  const misfits = mapping === null ? [] : checkData(settings.dataSchemas, event);
+  if (misfits.length > 0) {
+    return refuse(mapped, processing, {
+      code: 'transform_failed',
+      message: "The event's data does not fit its schema.",
+      errors: inBody(draft.form, misfits),
+    });
+  }
   const row = mapping === null ? null : toRow(mapping, draft);
   if (row !== null && 'errors' in row) {
     return refuse(mapped, processing, {
@@ -174,17 +183,17 @@ function pointer(form: BodyForm, path: string): string {
   return form === 'shorthand' ? path : `/data${path}`;
 }
 
+function inBody(form: BodyForm, faults: readonly Fault[]): readonly Fault[] {
+  return faults.map(({ path, message }) => ({ path: pointer(form, path), message }));
+}
+
 /** The row an event writes, with the tombstone that created and deleted set. */
 function toRow(
   mapping: CompiledMapping,
   { event, form, occurredAt }: ReadDraft,
 ): RowChange | { readonly errors: readonly Fault[] } {
   const result = transformFields(mapping, event.data);
-  if (!result.ok) {
-    return {
-      errors: result.errors.map(({ path, message }) => ({ path: pointer(form, path), message })),
-    };
-  }
+  if (!result.ok) return { errors: inBody(form, result.errors) };
   const operation = operationOf(event.type);
   const tombstone =
     operation === 'created'

@@ -24,7 +24,7 @@ import type { QuarantineVerdict, RefusedEvent } from '../stores/types.ts';
  * `fastifyReceiver` or `fetchReceiver`.
  *
  * A request is checked in this order: method, media type, bearer token, size, deadline, signature,
- * Client-ID, JSON, envelope, clock, mapping, fields, table. Nothing is read out of the body before
+ * Client-ID, JSON, envelope, clock, mapping, schema, fields, table. Nothing is read out of the body before
  * its signature holds. 200 is answered once the event is durable, never before.
  *
  * @example

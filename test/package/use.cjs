@@ -8,6 +8,13 @@ const { memoryStore } = require('@buktor/his-webhook/stores/memory');
 const { redisIdempotency } = require('@buktor/his-webhook/stores/redis');
 const { sqliteStore } = require('@buktor/his-webhook/stores/sqlite');
 
+// Nobody has ajv loaded who does not ask for schemas.
+const hasAjv = () =>
+  Object.keys(require.cache).some((file) => /[\\/]node_modules[\\/]ajv/.test(file));
+assert.equal(hasAjv(), false);
+const { compileDataSchemas } = require('@buktor/his-webhook/schemas');
+assert.equal(hasAjv(), true);
+
 assert.equal(process.versions.node.split('.')[0], process.argv[2]);
 
 for (const part of [expressReceiver, fastifyReceiver, fetchReceiver, memoryStore, sqliteStore]) {
@@ -19,6 +26,7 @@ assert.match(root.generateSignature('x', 'y'), /^[0-9a-f]{64}$/);
 for (const make of [
   () => memoryStore({ quarantineQuota: -1 }),
   () => redisIdempotency({}),
+  () => compileDataSchemas({ 'payment.failed': { type: 'nothing' } }),
   () => root.verifySignature('', '', ''),
 ]) {
   assert.throws(make, root.ConfigurationError);
@@ -32,13 +40,21 @@ for (const make of [
       clients: { 1: { mappings: { 'payment.*': { fields: { his_payment_id: 'id' } } } } },
     }),
     store,
+    dataSchemas: compileDataSchemas({
+      'payment.*': { properties: { at: { type: 'string', format: 'date' } }, type: 'object' },
+    }),
   });
-  const { status } = await receiver.receive({
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: 'Bearer t' },
-    body: Buffer.from('{"event_type":"payment.failed","his_payment_id":7}'),
-  });
-  assert.equal(status, 200);
+  for (const [at, expected] of [
+    ['2025-01-08', 200],
+    ['2025-01-32', 422],
+  ]) {
+    const { status } = await receiver.receive({
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: 'Bearer t' },
+      body: Buffer.from(JSON.stringify({ event_type: 'payment.failed', his_payment_id: 7, at })),
+    });
+    assert.equal(status, expected);
+  }
   assert.equal(store.rows('payment')[0].id, '7');
   await receiver.close();
 })();

@@ -12,6 +12,7 @@ import {
   memoryPersistence,
   memoryStore,
 } from '@buktor/his-webhook/stores/memory';
+import { compileDataSchemas } from '@buktor/his-webhook/schemas';
 import { redisIdempotency } from '@buktor/his-webhook/stores/redis';
 import { sqliteStore } from '@buktor/his-webhook/stores/sqlite';
 
@@ -52,6 +53,20 @@ async function receives(store) {
   }
   await receiver.close();
 }
+
+const draft07 = 'http://json-schema.org/draft-07/schema#';
+const schemas = compileDataSchemas({
+  'payment.*': {
+    type: 'object',
+    required: ['id'],
+    properties: { id: { format: 'uuid', type: 'string' } },
+  },
+  'payment.failed': { $schema: draft07, type: 'object', properties: { id: { const: 1 } } },
+});
+assert.deepEqual(schemas.validate('payment.successful', {}), [
+  { path: '/id', message: 'is required' },
+]);
+assert.equal(schemas.validate('payment.failed', { id: 2 }).length, 1);
 
 assert.equal(typeof redisIdempotency, 'function');
 const persistence = memoryPersistence();

@@ -7,6 +7,7 @@ import {
   compileMappings,
   composeStores,
   createReceiver,
+  type DataSchemas,
   type EventStore,
   type HisEvent,
   RECEIVE_PATHS,
@@ -16,6 +17,7 @@ import {
 import { expressReceiver } from '@buktor/his-webhook/express';
 import { fastifyReceiver } from '@buktor/his-webhook/fastify';
 import { fetchReceiver } from '@buktor/his-webhook/fetch';
+import { compileDataSchemas, type DataSchema } from '@buktor/his-webhook/schemas';
 import { memoryPersistence, memoryStore } from '@buktor/his-webhook/stores/memory';
 import { redisIdempotency } from '@buktor/his-webhook/stores/redis';
 import { sqliteStore } from '@buktor/his-webhook/stores/sqlite';
@@ -29,7 +31,17 @@ const composed: EventStore = composeStores({
   inbox: memoryStore(),
 });
 void composed;
+const schema: DataSchema = { $ref: 'https://example.org/p', $comment: 'x' };
+const dataSchemas: DataSchemas = compileDataSchemas(
+  { 'payment.*': schema, 'lab.done': true },
+  {
+    types: ['lab.done'],
+    formats: { ward: /^W/, upper: (text) => text === text.toUpperCase() },
+    references: [{ $id: 'https://example.org/p', type: 'object' }],
+  },
+);
 const receiver = createReceiver({
+  dataSchemas,
   clients: bearerTokens({
     t: { id: '1001', secrets: ['a', { secret: 'b', notAfter: new Date() }] },
   }),
