@@ -29,8 +29,9 @@ export interface MappingChange {
  * ```ts
  * import { compileMappings, diffMappings } from '@buktor/his-webhook';
  *
+ * const next = compileMappings(document);
  * const samples = [{ clientId: '1001', type: event.type, data: event.data }];
- * for (const { clients, subject, before, after } of diffMappings(mappings, newer, samples)) {
+ * for (const { clients, subject, before, after } of diffMappings(mappings, next, samples)) {
  *   console.log(clients, subject, before, '→', after);
  * }
  * ```
