@@ -179,6 +179,9 @@ function describe(result: ReceiveResult): string {
   const words = [String(status), code, type, eventId];
   if (result.replayed) words.push('(replayed)');
   if (result.stale) words.push('(stale: newer values are stored)');
+  if (result.warnings.length > 0) {
+    words.push(`(not mapped: ${result.warnings.map(({ path }) => path).join(', ')})`);
+  }
   if (reason !== null) words.push(`- ${reason.replaceAll('\n', '; ')}`);
   // The store's own message; SQLite's hold no values.
   if (error instanceof Error) words.push(`- ${error.message}`);

@@ -3,6 +3,7 @@ import { HisWebhookError } from '../errors.ts';
 import { dev, DEV_USAGE } from './dev.ts';
 import { type Io, UsageError } from './io.ts';
 import { keygen, KEYGEN_USAGE } from './keygen.ts';
+import { mapping, MAPPING_USAGE } from './mapping.ts';
 import { send, SEND_USAGE } from './send.ts';
 import { sign, SIGN_USAGE } from './sign.ts';
 import { verify, VERIFY_USAGE } from './verify.ts';
@@ -14,6 +15,7 @@ const USAGE = `his-webhook <command>
   sign     print the signature of a body
   verify   check the signature of a body
   send     sign a body and send it
+  mapping  check, explain, test and compare mapping documents
 
 his-webhook <command> --help explains a command.
 `;
@@ -29,6 +31,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   sign: { run: sign, usage: SIGN_USAGE },
   verify: { run: verify, usage: VERIFY_USAGE },
   send: { run: send, usage: SEND_USAGE },
+  mapping: { run: mapping, usage: MAPPING_USAGE },
 };
 
 /**

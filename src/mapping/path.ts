@@ -61,6 +61,30 @@ export function pointerIn(path: SourcePath, data: JsonObject): string {
   return own(data, path.source) === undefined ? path.pointer : `/${escapePointer(path.source)}`;
 }
 
+/** The longest JSON Pointer that is shown, in UTF-16 code units. */
+export const MAX_POINTER = 256;
+
+/** Control and format characters: in a log they would look like something else. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+/**
+ * A JSON Pointer made of keys out of an event's `data`, or the nearest place above it that can be
+ * shown: a key may be as long as a body, or forge a log.
+ */
+export function showable(pointer: string): string {
+  if (isShowable(pointer)) return pointer;
+  let shown = '';
+  for (const segment of pointer.split('/').slice(1)) {
+    if (!isShowable(`${shown}/${segment}`)) break;
+    shown += `/${segment}`;
+  }
+  return shown;
+}
+
+function isShowable(pointer: string): boolean {
+  return pointer.length <= MAX_POINTER && !INVISIBLE.test(pointer);
+}
+
 /** Escapes a key for a JSON Pointer (RFC 6901, section 3). */
 export function escapePointer(key: string): string {
   return /[~/]/.test(key) ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key;

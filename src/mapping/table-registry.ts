@@ -72,6 +72,7 @@ export class TableRegistry {
     if (column === undefined) return;
     if (column.mapping === this.#mapping) {
       this.#reportTwice(column.name, this.#writer(field, rule));
+      return;
     }
     column.mapping = this.#mapping;
     const other = column.field;
@@ -92,7 +93,10 @@ export class TableRegistry {
     const writer: Writer = { constant, column: name };
     const column = this.#table.byName.get(name) ?? this.#addColumn(name, writer);
     if (column === undefined) return;
-    if (column.mapping === this.#mapping) this.#reportTwice(name, writer);
+    if (column.mapping === this.#mapping) {
+      this.#reportTwice(name, writer);
+      return;
+    }
     column.mapping = this.#mapping;
     if (this.#table.key.includes(name)) return;
     column.constants.push(writer);

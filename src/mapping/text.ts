@@ -24,7 +24,8 @@ export function readDocumentText(document: string | Uint8Array): DocumentText {
   return { ok: false, faults: [{ path: '', message: parsed.reason + hint }] };
 }
 
-interface Position {
+/** Where something stands in a text, counted from 1; the column in UTF-16 code units. */
+export interface Position {
   readonly line: number;
   readonly column: number;
 }
@@ -35,19 +36,33 @@ interface Position {
  */
 export function locate(text: string, faults: readonly Fault[]): readonly Fault[] {
   if (faults.length === 0) return faults;
-  const wanted = new Set(faults.flatMap(({ path }) => withAncestors(path)));
+  const positions = findPositions(
+    text,
+    faults.map(({ path }) => path),
+  );
+  return faults
+    .map((fault) => ({ ...fault, ...positions.get(fault.path) }))
+    .sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+}
+
+/** Where JSON Pointers lead in a text; what is missing stands where the object stands that misses it. */
+export function findPositions(
+  text: string,
+  pointers: readonly string[],
+): ReadonlyMap<string, Position> {
+  const wanted = new Set(pointers.flatMap(withAncestors));
   const found = new Map<string, Position>();
   walk(text, {
     onPlace(pointer, position) {
       if (wanted.has(pointer)) found.set(pointer, position);
     },
   });
-  return faults
-    .map((fault) => {
-      const pointer = withAncestors(fault.path).find((ancestor) => found.has(ancestor));
-      return { ...fault, ...found.get(pointer ?? '') };
-    })
-    .sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  return new Map(
+    pointers.flatMap((pointer) => {
+      const ancestor = withAncestors(pointer).find((place) => found.has(place));
+      return ancestor === undefined ? [] : [[pointer, found.get(ancestor) as Position]];
+    }),
+  );
 }
 
 /** A pointer, its parent, and so on up to the document. */

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../events.ts';
-import { escapePointer } from './path.ts';
+import { escapePointer, showable } from './path.ts';
 import type { CompiledMapping } from './types.ts';
 import { isObject } from './values.ts';
 
@@ -34,7 +34,7 @@ export function unmappedFields(mapping: CompiledMapping, data: JsonObject): read
       search(data[name], paths.below.get(name), `/${escapePointer(name)}`, found);
     if (found.length === MOST) break;
   }
-  return found;
+  return [...new Set(found.map(showable))];
 }
 
 function search(

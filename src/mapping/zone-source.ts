@@ -8,22 +8,39 @@ import { findZone, type Zone, zoneNames } from './zone.ts';
 /** Where the zone of a local time comes from: the document, or a source field. */
 export type ZoneSource = { readonly zone: Zone } | { readonly path: SourcePath };
 
+/** What stands in for a zone that is at fault, so that nothing else is reported for the lack of one. */
+const STAND_IN: ZoneSource = { path: compilePath('timezone') };
+
 /** Reads `timezone` of a field, a mapping, a client or a template. */
-export function readZone(report: Report, value: JsonValue, place: string): ZoneSource | undefined {
+export function readZone(report: Report, value: JsonValue, place: string): ZoneSource {
   if (typeof value === 'string') {
     const zone = findZone(value);
     if (zone !== undefined) return { zone };
-    report.fault(place, `is not an IANA time zone${didYouMean(value, zoneNames())}`);
-    return undefined;
+    report.fault(place, `is not an IANA time zone${didYouMean(value, zonesToName())}`);
+    return STAND_IN;
   }
   if (!isObject(value)) {
     report.fault(place, 'must be an IANA time zone, or { "path": … }');
-    return undefined;
+    return STAND_IN;
   }
   const path = report.object(value, place, ['path'])?.['path'];
   if (typeof path === 'string' && path !== '') return { path: compilePath(path) };
   report.fault(`${place}/path`, 'must name the source field that holds the zone');
-  return undefined;
+  return STAND_IN;
+}
+
+/** Names that the runtime takes and lists by what they were called before. */
+const RENAMED: readonly string[] = [
+  'Asia/Kolkata',
+  'Asia/Kathmandu',
+  'Asia/Yangon',
+  'Asia/Ho_Chi_Minh',
+  'Europe/Kyiv',
+  'America/Nuuk',
+];
+
+function zonesToName(): Iterable<string> {
+  return [...RENAMED, ...zoneNames()];
 }
 
 /** Two zones with the same id are the same zone. */

@@ -1,5 +1,5 @@
 import { checkMembers, checkTypes } from '../configuration.ts';
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, type Fault } from '../errors.ts';
 import type { MappingSet } from '../mapping/types.ts';
 import type { EventStore } from '../stores/types.ts';
 import type { ClientLookup } from './clients.ts';
@@ -44,6 +44,11 @@ export interface ReceiveResult {
   readonly replayed: boolean;
   /** The event was processed now, and every column it carries already had a newer value. */
   readonly stale: boolean;
+  /**
+   * Source fields that no rule names, where the mapping says `"unmapped": "warn"`: by JSON Pointer
+   * into the body, the first 20.
+   */
+  readonly warnings: readonly Fault[];
   /** What was answered, with the faults that were found; it repeats nothing out of `data`. */
   readonly reason: string | null;
   /** Why the answer is 500, where it is; a driver's error may hold values, so mind where it goes. */

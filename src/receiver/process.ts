@@ -42,7 +42,12 @@ export type Outcome = (
         'applied' | 'stale' | 'declined' | 'duplicate' | 'in_progress' | 'overloaded';
     }
   | { readonly verdict: 'refused'; readonly refusal: Refusal; readonly kept: QuarantineVerdict }
-) & { readonly eventId: string | null; readonly type: string | null };
+) & {
+  readonly eventId: string | null;
+  readonly type: string | null;
+  /** What was stored all the same. */
+  readonly warnings?: readonly Fault[];
+};
 
 /** What the steps have found out about a delivery so far. */
 interface Draft {
@@ -116,23 +121,26 @@ export async function processDelivery(
       errors: inBody(draft.form, misfits),
     });
   }
-  const row = mapping === null ? null : toRow(mapping, draft);
-  if (row !== null && 'errors' in row) {
+  const mappedRow = mapping === null ? DECLINED : toRow(mapping, draft);
+  if ('errors' in mappedRow) {
     return refuse(mapped, processing, {
       code: 'transform_failed',
       message: 'The event has fields that cannot be stored.',
-      errors: row.errors,
+      errors: mappedRow.errors,
     });
   }
 
   await prepare(mappings);
+  const { row, warnings } = mappedRow;
   const change = toChange(mapped, mappings.version, row, settings);
   const verdict = await commit(change);
   if (verdict === undefined) {
     return { verdict: 'overloaded', eventId: event.event_id, type: event.type };
   }
-  return judge(verdict, mapped, mapping, processing);
+  return { ...(await judge(verdict, mapped, mapping, processing)), warnings };
 }
+
+const DECLINED = { row: null, warnings: [] } as const;
 
 type ReadDraft = Draft & Required<Pick<Draft, 'event' | 'occurredAt' | 'digest'>>;
 
@@ -191,7 +199,9 @@ function inBody(form: BodyForm, faults: readonly Fault[]): readonly Fault[] {
 function toRow(
   mapping: CompiledMapping,
   { event, form, occurredAt }: ReadDraft,
-): RowChange | { readonly errors: readonly Fault[] } {
+):
+  | { readonly row: RowChange; readonly warnings: readonly Fault[] }
+  | { readonly errors: readonly Fault[] } {
   const result = transformFields(mapping, event.data);
   if (!result.ok) return { errors: inBody(form, result.errors) };
   const operation = operationOf(event.type);
@@ -202,10 +212,13 @@ function toRow(
         ? { [DELETED_AT]: occurredAt.utc }
         : {};
   return {
-    table: mapping.table,
-    key: result.key,
-    values: { ...result.values, ...tombstone },
-    version: versionOf(occurredAt.utc, operation, event.event_id),
+    row: {
+      table: mapping.table,
+      key: result.key,
+      values: { ...result.values, ...tombstone },
+      version: versionOf(occurredAt.utc, operation, event.event_id),
+    },
+    warnings: inBody(form, result.warnings ?? []),
   };
 }
 

@@ -1,4 +1,5 @@
 import { checkMembers } from '../configuration.ts';
+import type { Fault } from '../errors.ts';
 import { matchesSignature } from '../signature.ts';
 import type { MappingSet } from '../mapping/types.ts';
 import { type BodyResult, readBody } from './body.ts';
@@ -207,7 +208,8 @@ class WebhookReceiver implements Receiver {
     if (outcome.verdict === 'overloaded') return this.#answer(REFUSALS.overloaded, about);
     if (outcome.verdict === 'in_progress') return this.#answer(REFUSALS.inProgress, about);
     if (outcome.verdict !== 'refused') {
-      this.#report(200, null, { ...about, verdict: outcome.verdict });
+      const { verdict, warnings } = outcome;
+      this.#report(200, null, { ...about, verdict, warnings });
       return success(outcome.verdict === 'duplicate');
     }
     return this.#answer(
@@ -233,6 +235,7 @@ class WebhookReceiver implements Receiver {
         type,
         replayed: about.verdict === 'duplicate',
         stale: about.verdict === 'stale',
+        warnings: about.warnings ?? [],
         reason: refusal === null ? null : reasonOf(refusal),
         ...(error === undefined ? {} : { error }),
       });
@@ -257,6 +260,7 @@ interface About {
   readonly eventId?: string | null;
   readonly type?: string | null;
   readonly verdict?: Outcome['verdict'];
+  readonly warnings?: readonly Fault[] | undefined;
   readonly error?: unknown;
 }
 

@@ -1,11 +1,8 @@
 import type { Fault } from '../errors.ts';
-import { escapePointer } from '../mapping/path.ts';
+import { escapePointer, showable } from '../mapping/path.ts';
 
 /** The most faults of one event that are listed; a note follows where there are more. */
 export const MAX_FAULTS = 100;
-
-/** The longest JSON Pointer that is shown, in UTF-16 code units. */
-export const MAX_POINTER = 256;
 
 /** What ajv reports. Its messages are made of the schema, its params also of the data's keys. */
 export interface Violation {
@@ -81,20 +78,9 @@ function describe({ keyword, params, message = 'does not fit its schema' }: Viol
   }
 }
 
-/** Control and format characters: in a log they would look like something else. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
-
-/** Points at what can be shown: a key out of the data may be as long as a body, or forge a log. */
 function show(fault: Fault): Fault {
-  if (isShowable(fault.path)) return fault;
-  let path = '';
-  for (const segment of fault.path.split('/').slice(1)) {
-    if (!isShowable(`${path}/${segment}`)) break;
-    path += `/${segment}`;
-  }
-  return { path, message: 'has a fault under a name that is too long or not fit to be shown' };
-}
-
-function isShowable(path: string): boolean {
-  return path.length <= MAX_POINTER && !INVISIBLE.test(path);
+  const path = showable(fault.path);
+  return path === fault.path
+    ? fault
+    : { path, message: 'has a fault under a name that is too long or not fit to be shown' };
 }

@@ -698,7 +698,14 @@ describe('onResult', () => {
     await post(receiver, 'x', { authorization: undefined });
     await post(receiver, event({ event_id: 'e0', timestamp: '2025-01-01T00:00:00Z' }));
     await post(receiver, event({ event_id: 'e9' }, { his_appointment_id: null }));
-    const none = { clientId: null, eventId: null, type: null, replayed: false, stale: false };
+    const none = {
+      clientId: null,
+      eventId: null,
+      type: null,
+      replayed: false,
+      stale: false,
+      warnings: [],
+    };
     const base = {
       ...none,
       clientId: '1001',

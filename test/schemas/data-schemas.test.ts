@@ -9,7 +9,8 @@ import {
   type DataSchema,
   type DataSchemaOptions,
 } from '../../src/schemas/data-schemas.ts';
-import { MAX_FAULTS, MAX_POINTER } from '../../src/schemas/faults.ts';
+import { MAX_POINTER } from '../../src/mapping/path.ts';
+import { MAX_FAULTS } from '../../src/schemas/faults.ts';
 import { MARKED_NUMBER, MARKER, schemaOfA, VIOLATIONS } from '../support/data-schemas.ts';
 
 /** The faults of the data of one event. */
