@@ -1,209 +1,115 @@
-import type { Written } from './calendar.ts';
-import { readOffset } from './iso.ts';
+import { dayOf, trimFraction, type WrittenTime } from './calendar.ts';
+import { NOT_REAL } from './iso-time.ts';
+import { type FieldName, type Part, splitPattern } from './pattern-parts.ts';
+import { Refused } from './values.ts';
 
-/** Reads a text by a pattern; `false` where it has another form. */
-export type PatternReader = (text: string, into: Written) => boolean;
+/** Reads text that is written as a pattern says; where that has no time, at midnight. */
+export type PatternReader = (text: string) => WrittenTime | Refused;
 
-const MONTHS = [
-  'january',
-  'february',
-  'march',
-  'april',
-  'may',
-  'june',
-  'july',
-  'august',
-  'september',
-  'october',
-  'november',
-  'december',
+/** What must stand beside what, so that nothing of a date or time is guessed. */
+const NEEDS: readonly (readonly [FieldName, FieldName])[] = [
+  ['minute', 'hour'],
+  ['second', 'minute'],
+  ['fraction', 'second'],
+  ['offset', 'hour'],
 ];
 
-type Part =
-  'year' | 'month' | 'day' | 'hour' | 'half' | 'minute' | 'second' | 'fraction' | 'offset';
+/**
+ * Says what is wrong with a pattern of Unicode (LDML) letters: one that means nothing, one twice,
+ * a date or time that would be incomplete, or digits of which nobody could tell whose they are.
+ *
+ * @returns `undefined` where nothing is.
+ */
+export function patternFault(pattern: string, type: 'date' | 'datetime'): string | undefined {
+  const parts = splitPattern(pattern);
+  if (typeof parts === 'string') return parts;
+  const fields = parts.flatMap(({ field }) => field ?? []);
+  const twice = fields.find((field, index) => fields.indexOf(field) !== index);
+  if (twice !== undefined) return `has the ${NAMES[twice]} twice`;
 
-interface Field {
-  readonly part: Part;
-  readonly expression: string;
-  /** It may be one digit or two, so a digit must not follow. */
-  readonly isOpen?: boolean;
-  readonly read: (text: string, into: Written) => void;
+  const wanted: FieldName[] = ['year', 'month', 'day'];
+  if (type === 'datetime') wanted.push('hour');
+  for (const [field, needed] of NEEDS) if (fields.includes(field)) wanted.push(needed);
+  const missing = wanted.find((field) => !fields.includes(field));
+  if (missing !== undefined) return `has no ${NAMES[missing]}`;
+
+  const isHalf = parts.some(({ field, written }) => field === 'hour' && written.startsWith('h'));
+  if (isHalf !== fields.includes('half')) {
+    return 'has one of h and a without the other: write H, or both';
+  }
+  return adjacentFault(parts);
 }
 
-function number(
-  part: 'year' | 'month' | 'day' | 'hour' | 'minute' | 'second',
-  width: 1 | 2 | 4,
-): Field {
-  return {
-    part,
-    expression: width === 1 ? '(\\d{1,2})' : `(\\d{${String(width)}})`,
-    isOpen: width === 1,
-    read(text, into) {
-      into[part] = Number(text);
-    },
-  };
-}
-
-function monthName(length: 3 | undefined): Field {
-  const names = MONTHS.map((name) => name.slice(0, length));
-  return {
-    part: 'month',
-    expression: `(${names.join('|')})`,
-    read(text, into) {
-      into.month = names.indexOf(text.toLowerCase()) + 1;
-    },
-  };
-}
-
-function offset(expression: string): Field {
-  return {
-    part: 'offset',
-    expression: `(${expression})`,
-    read(text, into) {
-      into.offset = readOffset(text, 0);
-    },
-  };
-}
-
-const SHORT = '[+-]\\d\\d(?:\\d\\d)?';
-const BASIC = '[+-]\\d{4}';
-const EXTENDED = '[+-]\\d\\d:\\d\\d';
-
-/** What the letters of a pattern stand for: those of Unicode's LDML that Java and .NET share. */
-const FIELDS: Readonly<Record<string, Field>> = {
-  yyyy: number('year', 4),
-  MM: number('month', 2),
-  M: number('month', 1),
-  MMM: monthName(3),
-  MMMM: monthName(undefined),
-  dd: number('day', 2),
-  d: number('day', 1),
-  HH: number('hour', 2),
-  H: number('hour', 1),
-  hh: number('hour', 2),
-  h: number('hour', 1),
-  a: {
-    part: 'half',
-    expression: '([ap]m)',
-    read(text, into) {
-      // An hour that no clock of twelve hours shows becomes one that no day has.
-      if (into.hour < 1 || into.hour > 12) into.hour = 99;
-      else into.hour = (into.hour % 12) + (text.toLowerCase() === 'pm' ? 12 : 0);
-    },
-  },
-  mm: number('minute', 2),
-  ss: number('second', 2),
-  X: offset(`z|${SHORT}`),
-  XX: offset(`z|${BASIC}`),
-  XXX: offset(`z|${EXTENDED}`),
-  x: offset(SHORT),
-  xx: offset(BASIC),
-  xxx: offset(EXTENDED),
+const NAMES: Readonly<Record<FieldName, string>> = {
+  year: 'year (yyyy)',
+  month: 'month (MM)',
+  day: 'day (dd)',
+  hour: 'hour (HH)',
+  half: 'half of the day (a)',
+  minute: 'minute (mm)',
+  second: 'second (ss)',
+  fraction: 'fraction (S)',
+  offset: 'offset (XXX)',
 };
 
-/** `yyyy`, `'text'`, `''`, or one other character. */
-const TOKEN = /([A-Za-z])\1*|''|'(?:[^']|'')+'|[^']/gu;
-
-interface Pattern {
-  readonly expression: string;
-  readonly fields: readonly Field[];
-  readonly letters: readonly string[];
-}
-
-/** A pattern, taken apart; a text where it is none, which says why. */
-function parse(pattern: string): Pattern | string {
-  const tokens = pattern.match(TOKEN) ?? [];
-  if (tokens.join('') !== pattern) return "has a ' that is not closed";
-  const fields: Field[] = [];
-  const letters: string[] = [];
-  let expression = '';
-  let open: string | undefined;
-  for (const token of tokens) {
-    const field = /^S{1,9}$/.test(token)
-      ? fraction(token.length)
-      : Object.hasOwn(FIELDS, token)
-        ? FIELDS[token]
-        : undefined;
-    if (field === undefined) {
-      if (/^[A-Za-z]/.test(token)) return letterFault(token);
-      const text = token === "''" ? "'" : token.replace(/^'|'$/g, '').replaceAll("''", "'");
-      if (open !== undefined && /^\d/.test(text)) return runFault(open);
-      open = undefined;
-      expression += text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-      continue;
-    }
-    const isDigits = field.expression.startsWith('(\\d');
-    if (open !== undefined && isDigits) return runFault(open);
-    if (fields.some(({ part }) => part === field.part)) return `has the ${field.part} twice`;
-    open = field.isOpen === true ? token : undefined;
-    fields.push(field);
-    letters.push(token);
-    expression += field.expression;
+/** `dM` could read 111 in two ways. */
+function adjacentFault(parts: readonly Part[]): string | undefined {
+  for (const [index, part] of parts.entries()) {
+    const next = parts[index + 1];
+    if (part.field === undefined || !part.isOpen || next === undefined) continue;
+    const isDigits = next.field === undefined ? /^\d/.test(next.written) : next.isNumber;
+    if (isDigits) return `has digits right after ${part.written}, which has no fixed length`;
   }
-  return { expression, fields, letters };
+  return undefined;
 }
 
-function fraction(width: number): Field {
-  return {
-    part: 'fraction',
-    expression: `(\\d{${String(width)}})`,
-    read(text, into) {
-      into.fraction = text;
-    },
-  };
-}
-
-function letterFault(token: string): string {
-  if (/^y/i.test(token))
-    return `has ${token}: a year is yyyy, because fewer digits name no century`;
-  return `has ${token}, which stands for nothing; text stands in '…'`;
-}
-
-function runFault(open: string): string {
-  return `has ${open} before a digit, so nobody could tell where it ends; write ${open}${open}`;
-}
-
-/** Why a pattern cannot be; `undefined` where it can. */
-export function patternFault(pattern: string, type: 'date' | 'datetime'): string | undefined {
-  const parsed = parse(pattern);
-  if (typeof parsed === 'string') return parsed;
-  const has = (part: Part): boolean => parsed.fields.some((field) => field.part === part);
-  const needed: readonly Part[] =
-    type === 'date' ? ['year', 'month', 'day'] : ['year', 'month', 'day', 'hour'];
-  const missing = needed.filter((part) => !has(part));
-  if (missing.length > 0) {
-    return `is iso, epoch-seconds, epoch-millis, or a pattern such as dd/MM/yyyy HH:mm, and lacks the ${missing.join(', ')}`;
-  }
-  if (has('half') !== parsed.letters.some((letters) => letters.startsWith('h'))) {
-    return 'has h without a, or a without h: an hour of twelve needs AM or PM';
-  }
-  if (has('second') && !has('minute')) return 'has seconds without minutes';
-  return has('fraction') && !has('second') ? 'has a fraction without seconds' : undefined;
-}
-
-/** Whether a pattern has an offset. */
+/** Whether text of this pattern says its offset from UTC. */
 export function hasOffset(pattern: string): boolean {
-  const parsed = parse(pattern);
-  return typeof parsed !== 'string' && parsed.fields.some(({ part }) => part === 'offset');
+  const parts = splitPattern(pattern);
+  return typeof parts !== 'string' && parts.some(({ field }) => field === 'offset');
 }
 
-/** Compiles a pattern that has no fault. */
+/**
+ * Compiles a pattern without a fault. Text has to match as a whole; names of months, AM and PM do
+ * in any letter case.
+ */
 export function compilePattern(pattern: string): PatternReader {
-  const parsed = parse(pattern);
-  if (typeof parsed === 'string') return () => false;
-  // No field can take what the next one needs, so the time is linear.
-  const expression = new RegExp(`^${parsed.expression}$`, 'i');
-  // AM and PM change the hour, so they come last.
-  const readers = parsed.fields
-    .map((field, index) => ({ field, group: index + 1 }))
-    .sort((a, b) => Number(a.field.part === 'half') - Number(b.field.part === 'half'));
-  return (text, into) => {
-    const match = expression.exec(text);
-    if (match === null) return false;
-    into.hour = into.minute = into.second = 0;
-    into.fraction = '';
-    into.offset = NaN;
-    for (const { field, group } of readers) field.read(match[group] as string, into);
-    return into.offset !== Infinity;
+  const parts = splitPattern(pattern);
+  if (typeof parts === 'string') throw new TypeError(`The pattern ${parts}.`);
+  const refused = new Refused(`must be written as ${pattern}`);
+  return (text) => {
+    const found = {
+      year: 0,
+      month: 0,
+      day: 0,
+      hour: 0,
+      half: 0,
+      minute: 0,
+      second: 0,
+      fraction: 0,
+      offset: undefined as number | undefined,
+    };
+    let fraction = '';
+    let at = 0;
+    for (const part of parts) {
+      if (part.field === undefined) {
+        if (!text.startsWith(part.written, at)) return refused;
+        at += part.written.length;
+        continue;
+      }
+      const match = part.match(text, at);
+      if (match === undefined) return refused;
+      // Its digits count, not its number: 05 is no 5.
+      if (part.field === 'fraction') fraction = trimFraction(text.slice(at, match.end));
+      found[part.field] = match.value;
+      at = match.end;
+    }
+    if (at !== text.length) return refused;
+
+    const day = dayOf(found.year, found.month, found.day);
+    const hour = found.hour + found.half;
+    if (day === undefined || hour > 23 || found.minute > 59 || found.second > 59) return NOT_REAL;
+    const second = hour * 3600 + found.minute * 60 + found.second;
+    return { day, second, fraction, offset: found.offset };
   };
 }

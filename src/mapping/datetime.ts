@@ -1,26 +1,30 @@
 import type { JsonValue } from '../events.ts';
-import { formatDate, formatUtc, isReal, localSeconds, nothingWritten } from './calendar.ts';
-import { COERCE } from './coerce.ts';
-import { compilePattern, hasOffset, patternFault, type PatternReader } from './date-pattern.ts';
-import { readIso } from './iso.ts';
+import { dateText, localSecond, utcText, type WrittenTime } from './calendar.ts';
+import { compilePattern, hasOffset, patternFault } from './date-pattern.ts';
+import { convertEpochMillis, convertEpochSeconds } from './epoch-time.ts';
+import { OUT_OF_RANGE, readIsoDate, readIsoTime } from './iso-time.ts';
 import { Refused } from './values.ts';
 import type { Disambiguation, Zone } from './zone.ts';
 
-/** How a date-time is written, and what is made of it. */
+/** How a `datetime` is written, and what its local time means. */
 export interface DatetimeRule {
-  /** `iso`, `epoch-seconds`, `epoch-millis`, or a pattern. */
+  /** `iso`, `epoch-seconds`, `epoch-millis`, or a pattern; one without a fault. */
   readonly format: string;
+  /** Whether an offset in the value counts, or the local time beside it is all that is taken. */
   readonly offset: 'use' | 'ignore';
   readonly disambiguation: Disambiguation;
 }
 
-/** Turns a value into UTC text; a local time is read in the zone. */
-export type DatetimeConverter = (value: JsonValue, zone: Zone | undefined) => string | Refused;
+const NOT_TEXT = new Refused('must be a string');
+const NO_ZONE = new Refused('has no offset, and no zone is known');
+const AMBIGUOUS = new Refused('must be a local time that no clock change skips or repeats');
 
-const isEpoch = (format: string): boolean =>
-  format === 'epoch-seconds' || format === 'epoch-millis';
-
-/** Why a format cannot be; `undefined` where it can. */
+/**
+ * Says why a format cannot be: an unknown letter, two digits of a year, no hour in a `datetime`, an
+ * epoch for a `date`, or without its offset.
+ *
+ * @returns `undefined` where it can; else what follows its name in a sentence.
+ */
 export function formatFault(
   format: string,
   type: 'date' | 'datetime',
@@ -28,92 +32,68 @@ export function formatFault(
 ): string | undefined {
   if (format === 'iso') return undefined;
   if (!isEpoch(format)) return patternFault(format, type);
-  if (type === 'date') return 'is a moment, whose date depends on the zone; the type is datetime';
+  if (type === 'date') return 'says a moment, whose date depends on the zone: make it a datetime';
   return offset === 'ignore' ? 'has no offset that could be ignored' : undefined;
 }
 
-/** Whether a value of this format may come without an offset, or its offset does not count. */
+/** Whether a value of this format may come without an offset that counts, so that it takes a zone. */
 export function needsZone(format: string, offset: 'use' | 'ignore'): boolean {
-  if (isEpoch(format)) return false;
-  return offset === 'ignore' || format === 'iso' || !hasOffset(format);
+  return offset === 'ignore' || !(isEpoch(format) || hasOffset(format));
 }
-
-const NO_OFFSET = new Refused('has no offset, and no zone is known');
-const UNCLEAR = new Refused('is a local time that a clock change skips or repeats');
-
-/** One for all: a conversion neither waits nor calls back between reading and using it. */
-const written = nothingWritten();
 
 /**
- * Compiles a date-time. What it makes is what `Temporal.Instant` prints: UTC, with as many digits of
- * a fraction as were written and are not zeros at the end.
+ * Compiles how the values of a `datetime` become UTC: `2025-03-02T05:00:45Z`, with a fraction only
+ * where there is one, exactly as `Temporal.Instant` prints it. Years are 0000 to 9999.
+ *
+ * @returns Takes the value and, where one is known, the zone of values without an offset; it never
+ *   throws.
+ * @throws TypeError - The format has a fault.
  */
-export function compileDatetime(rule: DatetimeRule): DatetimeConverter {
+export function compileDatetime(
+  rule: DatetimeRule,
+): (value: JsonValue, zone: Zone | undefined) => string | Refused {
   const { format, offset, disambiguation } = rule;
-  if (isEpoch(format)) return compileEpoch(format === 'epoch-seconds');
-  const refused = new Refused(
-    format === 'iso'
-      ? 'must be a date-time such as 2025-03-02T10:30:45 or 2025-03-02T10:30:45+05:30'
-      : `must be a date-time of the form ${format}`,
-  );
-  const read: PatternReader =
-    format === 'iso' ? (text, into) => readIso(text, into) === 'datetime' : compilePattern(format);
-  const isLocal = offset === 'ignore';
+  if (format === 'epoch-seconds') return convertEpochSeconds;
+  if (format === 'epoch-millis') return convertEpochMillis;
+  const read = format === 'iso' ? readIsoTime : compilePattern(format);
   return (value, zone) => {
-    if (typeof value !== 'string' || !read(value, written) || !isReal(written)) return refused;
-    const local = localSeconds(written);
-    if (!isLocal && !Number.isNaN(written.offset)) {
-      return formatUtc(local - written.offset, written.fraction) ?? refused;
+    if (typeof value !== 'string') return NOT_TEXT;
+    const time = read(value);
+    if (time instanceof Refused) return time;
+    if (time.offset === undefined || offset === 'ignore') {
+      return zone === undefined ? NO_ZONE : zonedText(time, zone, disambiguation);
     }
-    if (zone === undefined) return NO_OFFSET;
-    const { fraction } = written;
-    const seconds = zone.toUtc(local, disambiguation);
-    return seconds === undefined ? UNCLEAR : (formatUtc(seconds, fraction) ?? refused);
+    return utcText(localSecond(time) - time.offset, time.fraction) ?? OUT_OF_RANGE;
   };
 }
 
-function compileEpoch(isSeconds: boolean): DatetimeConverter {
-  const refused = new Refused(
-    isSeconds
-      ? 'must be seconds since 1970: a number or its digits, nine of a fraction at most'
-      : 'must be milliseconds since 1970: a whole number or its digits',
-  );
-  const form = isSeconds ? /^(-?)(\d{1,12})(?:\.(\d{1,9}))?$/ : /^(-?)(\d{1,15})$/;
-  return (value) => {
-    // Digits as they were written, so that no fraction is rounded twice.
-    const digits = COERCE.decimal(value);
-    const match = typeof digits === 'string' ? form.exec(digits) : null;
-    if (match === null) return refused;
-    const [, sign, whole = '', fraction = ''] = match;
-    const scale = isSeconds ? 1 : 1000;
-    const number = Number(whole);
-    let seconds = Math.floor(number / scale);
-    let nanos = isSeconds ? Number(fraction.padEnd(9, '0')) : (number % scale) * 1e6;
-    if (sign === '-') {
-      seconds = nanos === 0 ? -seconds : -seconds - 1;
-      nanos = nanos === 0 ? 0 : 1e9 - nanos;
-    }
-    return formatUtc(seconds, String(nanos).padStart(9, '0')) ?? refused;
-  };
+function zonedText(
+  time: WrittenTime,
+  zone: Zone,
+  disambiguation: Disambiguation,
+): string | Refused {
+  const second = zone.secondOf(localSecond(time), disambiguation);
+  if (second === undefined) return AMBIGUOUS;
+  return utcText(second, time.fraction) ?? OUT_OF_RANGE;
 }
 
-/** Compiles a date: the day as it was written, whatever time and offset stand beside it. */
+/**
+ * Compiles how the values of a `date` become `YYYY-MM-DD`: as it is written, whatever time or
+ * offset stands beside it. The function it gives never throws.
+ *
+ * @throws TypeError - The format has a fault.
+ */
 export function compileDate(format: string): (value: JsonValue) => string | Refused {
-  const refused = new Refused(
-    format === 'iso' ? 'must be a date such as 2025-03-02' : `must be a date of the form ${format}`,
-  );
-  if (format === 'iso') {
-    return (value) => {
-      if (typeof value !== 'string') return refused;
-      written.hour = written.minute = written.second = 0;
-      return readIso(value, written) !== undefined && isReal(written)
-        ? value.slice(0, 10)
-        : refused;
-    };
-  }
+  if (format === 'iso')
+    return (value) => (typeof value === 'string' ? readIsoDate(value) : NOT_TEXT);
   const read = compilePattern(format);
-  return (value) =>
-    typeof value === 'string' && read(value, written) && isReal(written)
-      ? formatDate(written)
-      : refused;
+  return (value) => {
+    if (typeof value !== 'string') return NOT_TEXT;
+    const time = read(value);
+    return time instanceof Refused ? time : dateText(time.day);
+  };
+}
+
+function isEpoch(format: string): boolean {
+  return format === 'epoch-seconds' || format === 'epoch-millis';
 }

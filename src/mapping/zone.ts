@@ -1,136 +1,130 @@
 import { Temporal } from 'temporal-polyfill';
+import { dateOf } from './calendar.ts';
 
-/** Which moment a local time means that a clock change skips or repeats; as Temporal has it. */
+/** Which moment a local time means that a clock change skips or repeats, as in Temporal. */
 export type Disambiguation = 'compatible' | 'earlier' | 'later' | 'reject';
 
-/** An IANA time zone, and what was found out about it so far. */
+/** A time zone, and what was learned about its offsets. */
 export interface Zone {
+  /** Its IANA name, in the usual letter case. */
   readonly name: string;
   /**
-   * Seconds since 1970 of a local time, given as if it were UTC; `undefined` where a clock change
-   * skips or repeats it and that is to be refused.
+   * The moment of a local time, exactly as Temporal finds it.
+   *
+   * @param local - Seconds since 1970-01-01T00:00 in the same place, whole, of the years 0000 to 9999.
+   * @returns Seconds since 1970 in UTC; `undefined` where a clock change skips or repeats the local
+   *   time and that is to be rejected.
    */
-  toUtc(local: number, disambiguation: Disambiguation): number | undefined;
+  secondOf(local: number, disambiguation: Disambiguation): number | undefined;
 }
 
-/** Names may come with an event, so their number has no bound of its own. */
-const MOST_ZONES = 1_000;
+/** Only names that Temporal knows get in, so the time zone database is the bound. */
 const zones = new Map<string, Zone>();
 
+const NAME = /^[A-Za-z][\w+/-]{0,63}$/;
+
 /**
- * Finds a zone by its IANA name; `undefined` where there is none. Offsets (`+05:30`) and the
- * abbreviations that mean other things elsewhere (`IST`, `EST`) are none.
+ * Finds a zone by its IANA name, in any letter case.
+ *
+ * @returns `undefined` where Temporal takes no such name; offsets (`+05:30`) and abbreviations
+ *   (`IST`) are none.
  */
 export function findZone(name: string): Zone | undefined {
-  const folded = name.toLowerCase();
-  const known = zones.get(folded);
+  const known = zones.get(name);
   if (known !== undefined) return known;
-  const canonical = zoneNameOf(name);
-  if (canonical === undefined) return undefined;
-  const zone = new CachedZone(canonical);
-  if (zones.size >= MOST_ZONES) zones.clear();
-  zones.set(folded, zone);
-  return zone;
-}
-
-function zoneNameOf(name: string): string | undefined {
-  if (!/^[a-z][\w/+-]{0,63}$/i.test(name)) return undefined;
-  if (/^[a-z]{1,3}$/i.test(name) && !/^(utc|gmt)$/i.test(name)) return undefined;
+  if (!NAME.test(name)) return undefined;
+  let id: string;
   try {
-    return EPOCH.toZonedDateTimeISO(name).timeZoneId;
+    id = new Temporal.ZonedDateTime(0n, name).timeZoneId;
   } catch {
     return undefined;
   }
+  let zone = zones.get(id);
+  if (zone === undefined) zones.set(id, (zone = new CachedZone(id)));
+  return zone;
 }
 
-const EPOCH = Temporal.Instant.fromEpochMilliseconds(0);
-
-/** The names to choose from. */
+/** The zones that this runtime names, in alphabetical order, for help with a misspelt one. */
 export function zoneNames(): readonly string[] {
-  return [...Intl.supportedValuesOf('timeZone'), 'UTC'];
+  return [...new Set([...Intl.supportedValuesOf('timeZone'), 'UTC'])].sort();
 }
 
-/** A stretch of local time: one offset, or two and the moment between them; times in seconds. */
-interface Stretch {
+/** Local time is looked at in pieces of about 24 days; few of them hold more than one change. */
+const PIECE = 2 ** 21;
+/** A local time lies within a day of UTC, and Temporal looks a day around a gap. */
+const MARGIN = 26 * 3600;
+/** About 135 years, so that the dates of birth of living people fit. */
+const MAX_PIECES = 2048;
+const LONGEST_GAP = 86_400;
+
+/** One clock change, in seconds: when it is in UTC, and the offsets before it and from it on. */
+interface Change {
+  readonly at: number;
   readonly before: number;
   readonly after: number;
-  /** Infinity where the offset does not change. */
-  readonly change: number;
 }
 
-/** About 24 days, a power of two. */
-const STRETCH = 2 ** 21;
-/** No offset is larger than a day, so what is further away changes nothing. */
-const MARGIN = 26 * 3600;
-/** 70 years have about a thousand stretches. */
-const MOST_STRETCHES = 4_000;
+/** A piece's only offset, its only change, or that there are more and Temporal is asked each time. */
+type Piece = number | Change | 'many';
 
-/** Asks Temporal once about each stretch of time, and computes the rest. */
 class CachedZone implements Zone {
   readonly name: string;
-  readonly #stretches = new Map<number, Stretch | null>();
-  #lastIndex = NaN;
-  #last: Stretch | null = null;
+  readonly #pieces = new Map<number, Piece>();
+  /** The last span of UTC seconds that was found to be without a change, and its offset. */
+  #quiet = { from: 0, until: 0, offset: 0 };
 
   constructor(name: string) {
     this.name = name;
   }
 
-  toUtc(local: number, disambiguation: Disambiguation): number | undefined {
-    const index = Math.floor(local / STRETCH);
-    if (index !== this.#lastIndex) {
-      this.#last = this.#stretch(index);
-      this.#lastIndex = index;
-    }
-    const stretch = this.#last;
-    // Where a stretch has several changes, Temporal is asked about each time.
-    return stretch === null
-      ? askTemporal(this.name, local, disambiguation)
-      : resolve(local, stretch, disambiguation);
+  secondOf(local: number, disambiguation: Disambiguation): number | undefined {
+    const index = Math.floor(local / PIECE);
+    const piece = this.#pieces.get(index) ?? this.#learn(index);
+    if (typeof piece === 'number') return local - piece;
+    if (piece === 'many') return askTemporal(this.name, local, disambiguation);
+    return secondNear(piece, local, disambiguation);
   }
 
-  #stretch(index: number): Stretch | null {
-    let stretch = this.#stretches.get(index);
-    if (stretch === undefined) {
-      stretch = findStretch(this.name, index * STRETCH - MARGIN, (index + 1) * STRETCH + MARGIN);
-      if (this.#stretches.size >= MOST_STRETCHES) this.#stretches.clear();
-      this.#stretches.set(index, stretch);
+  #learn(index: number): Piece {
+    const piece = this.#look(index * PIECE - MARGIN, (index + 1) * PIECE + MARGIN);
+    // Dates that reach over more than this are rare, so a fresh start is cheaper than an order.
+    if (this.#pieces.size === MAX_PIECES) this.#pieces.clear();
+    this.#pieces.set(index, piece);
+    return piece;
+  }
+
+  /** What happens between two moments. */
+  #look(from: number, until: number): Piece {
+    const quiet = this.#quiet;
+    if (from >= quiet.from && until <= quiet.until) return quiet.offset;
+    const start = Temporal.Instant.fromEpochMilliseconds(from * 1000).toZonedDateTimeISO(this.name);
+    const before = offsetOf(start);
+    const change = start.getTimeZoneTransition('next');
+    const at = secondsOf(change);
+    if (change === null || at >= until) {
+      // The search for the next change is the slow part, and longest where there are few.
+      this.#quiet = { from, until: at, offset: before };
+      return before;
     }
-    return stretch;
+    if (secondsOf(change.getTimeZoneTransition('next')) < until) return 'many';
+    const after = offsetOf(change);
+    return after - before > LONGEST_GAP ? 'many' : { at, before, after };
   }
 }
 
-function findStretch(name: string, start: number, end: number): Stretch | null {
-  const atStart = instantOf(start).toZonedDateTimeISO(name);
-  const before = offsetOf(atStart);
-  const last = offsetOf(instantOf(end).toZonedDateTimeISO(name));
-  const next = atStart.getTimeZoneTransition('next');
-  if (next === null || secondsOf(next) > end) {
-    return before === last ? { before, after: before, change: Infinity } : null;
-  }
-  const second = next.getTimeZoneTransition('next');
-  const isOnly = second === null || secondsOf(second) > end;
-  const after = offsetOf(next);
-  return isOnly && after === last ? { before, after, change: secondsOf(next) } : null;
-}
-
-/** The rules of Temporal's `disambiguation`, for one change of the offset. */
-function resolve(
+/** Follows the rules of Temporal around one clock change. */
+function secondNear(
+  { at, before, after }: Change,
   local: number,
-  { before, after, change }: Stretch,
   disambiguation: Disambiguation,
 ): number | undefined {
-  const asBefore = local - before;
-  if (change === Infinity) return asBefore;
-  const asAfter = local - after;
-  const isBefore = asBefore < change;
-  const isAfter = asAfter >= change;
-  if (isBefore !== isAfter) return isBefore ? asBefore : asAfter;
+  const isGap = after > before;
+  if (local < at + (isGap ? before : after)) return local - before;
+  if (local >= at + (isGap ? after : before)) return local - after;
   if (disambiguation === 'reject') return undefined;
-  // A repeated time happened first under the old offset; a skipped one is later under it.
-  const isRepeated = isBefore;
-  if (disambiguation === 'compatible') return asBefore;
-  return (disambiguation === 'earlier') === isRepeated ? asBefore : asAfter;
+  // In a gap the offset before it is the smaller one, and so gives the later moment.
+  if (disambiguation === 'compatible') return local - before;
+  return (disambiguation === 'later') === isGap ? local - before : local - after;
 }
 
 function askTemporal(
@@ -138,22 +132,29 @@ function askTemporal(
   local: number,
   disambiguation: Disambiguation,
 ): number | undefined {
-  const plain = instantOf(local).toZonedDateTimeISO('UTC').toPlainDateTime();
+  const day = Math.floor(local / 86_400);
+  const second = local - day * 86_400;
+  const { year, month, dayOfMonth } = dateOf(day);
+  const time = new Temporal.PlainDateTime(
+    year,
+    month,
+    dayOfMonth,
+    Math.floor(second / 3600),
+    Math.floor(second / 60) % 60,
+    second % 60,
+  );
   try {
-    return secondsOf(plain.toZonedDateTime(name, { disambiguation }));
+    return time.toZonedDateTime(name, { disambiguation }).epochMilliseconds / 1000;
   } catch {
     return undefined;
   }
 }
 
-function instantOf(seconds: number): Temporal.Instant {
-  return Temporal.Instant.fromEpochMilliseconds(seconds * 1000);
-}
-
-function secondsOf(time: Temporal.ZonedDateTime): number {
-  return time.epochMilliseconds / 1000;
-}
-
 function offsetOf(time: Temporal.ZonedDateTime): number {
   return time.offsetNanoseconds / 1e9;
+}
+
+/** When a change is, in seconds since 1970; never, where there is none. */
+function secondsOf(change: Temporal.ZonedDateTime | null): number {
+  return change === null ? Infinity : change.epochMilliseconds / 1000;
 }
