@@ -30,14 +30,14 @@ export function readIsoTime(text: string): WrittenTime | Refused {
   const minute = twoDigits(text, 14);
   if (!isDateForm(text, year, month, dayOfMonth)) return NOT_ISO_TIME;
   if (separator !== 0x20 && (separator | 0x20) !== 0x74 /* t */) return NOT_ISO_TIME;
-  if (!(hour >= 0 && minute >= 0) || text.charCodeAt(13) !== COLON) return NOT_ISO_TIME;
+  if (hour < 0 || minute < 0 || text.charCodeAt(13) !== COLON) return NOT_ISO_TIME;
 
   let second = 0;
   let fraction = '';
   let end = 16;
   if (text.charCodeAt(16) === COLON) {
     second = twoDigits(text, 17);
-    if (!(second >= 0)) return NOT_ISO_TIME;
+    if (second < 0) return NOT_ISO_TIME;
     end = 19;
     const point = text.charCodeAt(19);
     if (point === 0x2e /* . */ || point === 0x2c /* , */) {
@@ -90,17 +90,20 @@ function readIsoOffset(text: string, start: number): number | undefined {
 
 /** Seconds east of UTC; `undefined` where the sign is none or the numbers are no offset. */
 export function offsetSeconds(sign: number, hours: number, minutes: number): number | undefined {
-  if (!(hours <= 23 && minutes <= 59)) return undefined;
+  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return undefined;
   const seconds = hours * 3600 + minutes * 60;
   if (sign === 0x2b /* + */) return seconds;
   return sign === 0x2d /* - */ ? -seconds : undefined;
 }
 
-/** The number that two digits make; `NaN` where they are none. */
+/** What stands for no number: less than 0, also when other numbers of a date are added to it. */
+const NO_NUMBER = -1_000_000;
+
+/** The number that two digits make; less than 0 where they are none. */
 export function twoDigits(text: string, at: number): number {
   const tens = text.charCodeAt(at) - 0x30;
   const ones = text.charCodeAt(at + 1) - 0x30;
-  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : NaN;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : NO_NUMBER;
 }
 
 /** Where the digits that begin at `start` end. */
@@ -117,6 +120,5 @@ export function isDigit(text: string, at: number): boolean {
 }
 
 function isDateForm(text: string, year: number, month: number, day: number): boolean {
-  // NaN, which stands for what was no number, stays one in a sum.
   return year + month + day >= 0 && text.charCodeAt(4) === DASH && text.charCodeAt(7) === DASH;
 }

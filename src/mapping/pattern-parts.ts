@@ -1,4 +1,4 @@
-import { endOfDigits, isDigit, MAX_FRACTION_DIGITS, offsetSeconds, twoDigits } from './iso-time.ts';
+import { isDigit, MAX_FRACTION_DIGITS, offsetSeconds, twoDigits } from './iso-time.ts';
 
 /** What the letters of a pattern can say. The hour is one of 24, or of 12 with `half` beside it. */
 export type FieldName =
@@ -119,8 +119,12 @@ function lettersFault(written: string): string {
 /** Digits: as many as `least`, or up to `most`. */
 function number(field: FieldName, least: number, most: number = least): Letters {
   const match: Matcher = (text, at) => {
-    const end = Math.min(endOfDigits(text, at), at + most);
-    return end - at < least ? undefined : { value: Number(text.slice(at, end)), end };
+    let value = 0;
+    let end = at;
+    for (; end < at + most && isDigit(text, end); end++) {
+      value = value * 10 + text.charCodeAt(end) - 0x30;
+    }
+    return end - at < least ? undefined : { value, end };
   };
   return { field, match, isNumber: true, isOpen: most > least };
 }
