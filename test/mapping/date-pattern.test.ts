@@ -80,6 +80,7 @@ describe('the letters of a pattern', () => {
     ['yyyyMMdd HHX', '20250302 09+05:30'],
     ['yyyyMMdd HHXX', '20250302 09+05'],
     ['yyyyMMdd HHXXX', '20250302 09+0530'],
+    ['yyyyMMdd HHXXX', '20250302 09+05.30'],
     ['yyyyMMdd HHXXX', '20250302 09+24:00'],
     ['yyyyMMdd HHXXX', '20250302 09+05:60'],
     ['yyyyMMdd HHXXX', '20250302 09'],
