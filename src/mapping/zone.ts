@@ -55,7 +55,6 @@ const PIECE = 2 ** 21;
 const MARGIN = 26 * 3600;
 /** About 135 years, so that the dates of birth of living people fit. */
 const MAX_PIECES = 2048;
-const LONGEST_GAP = 86_400;
 
 /** One clock change, in seconds: when it is in UTC, and the offsets before it and from it on. */
 interface Change {
@@ -107,8 +106,7 @@ class CachedZone implements Zone {
       return before;
     }
     if (secondsOf(change.getTimeZoneTransition('next')) < until) return 'many';
-    const after = offsetOf(change);
-    return after - before > LONGEST_GAP ? 'many' : { at, before, after };
+    return { at, before, after: offsetOf(change) };
   }
 }
 
