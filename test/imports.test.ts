@@ -90,6 +90,9 @@ describe('the import graph', () => {
       [/^stores\/sqlite\//, /^node:(fs|path)$/],
       [/^receiver\/node\.ts$|^adapters\/express\.ts$/, /^node:http$/],
       [/^adapters\/fastify\.ts$/, /^fastify$/],
+      [/^schemas\/data-schemas\.ts$/, /^ajv(\/dist\/2020\.js)?$|^ajv-formats$/],
+      [/^mapping\/suggest\.ts$/, /^fastest-levenshtein$/],
+      [/^mapping\/text\.ts$/, /^jsonc-parser$/],
       [/^mapping\/zone\.ts$/, /^temporal-polyfill$/],
       [/./, /^(node:crypto|node:buffer|fast-json-stable-stringify)$/],
     ];

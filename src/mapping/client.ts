@@ -9,7 +9,7 @@ import { didYouMean } from './suggest.ts';
 import { TableRegistry } from './table-registry.ts';
 import { tableFault, type TableSpec } from './tables.ts';
 import type { ClientMappings, CompiledMapping } from './types.ts';
-import { keyText } from './values.ts';
+import { keyText, listOf } from './values.ts';
 import { zoneId, type ZoneSource } from './zone-source.ts';
 
 type Compiled = CompiledMapping | undefined;
@@ -138,7 +138,7 @@ export class ClientCompiler {
       this.#report.fault(place, `has no key: map ${name}, or name the columns in "key"`);
       return undefined;
     }
-    const names: readonly unknown[] = Array.isArray(key.value) ? key.value : [];
+    const names = listOf(key.value);
     if (names.length > 0 && names.every(isString) && new Set(names).size === names.length) {
       return names;
     }

@@ -2,7 +2,7 @@ import type { JsonValue } from '../events.ts';
 import { compilePath, escapePointer, type SourcePath } from './path.ts';
 import type { Report } from './report.ts';
 import { readRule, renameTo, type Rule, type RuleContext } from './rule.ts';
-import { isJson } from './values.ts';
+import { isJson, listOf } from './values.ts';
 import { readZone, type ZoneSource } from './zone-source.ts';
 
 /** A value, and the JSON Pointer of where it stands in the document. */
@@ -205,7 +205,7 @@ function readRules(
     const rule = readRule(value, place, undefined, context);
     return rule === undefined ? DROPPED : [rule];
   }
-  const list = value as readonly JsonValue[];
+  const list = listOf(value) as readonly JsonValue[];
   if (list.length === 0) {
     context.report.fault(place, 'must have at least one rule; null drops the field');
   }

@@ -5,7 +5,7 @@ import { compilePath, type SourcePath } from './path.ts';
 import type { Report } from './report.ts';
 import { didYouMean } from './suggest.ts';
 import { type NamedTransform, readTransform, type Transform } from './transforms.ts';
-import { isJson, isObject, isScalar } from './values.ts';
+import { isJson, isObject, isScalar, listOf } from './values.ts';
 import type { OnUnmapped, ValueMap } from './value-map.ts';
 import { readZone, type ZoneSource } from './zone-source.ts';
 import { formatFault } from './datetime.ts';
@@ -213,7 +213,7 @@ function readFallback(
   report: Report,
 ): readonly SourcePath[] {
   if (value === undefined) return RENAME.fallback;
-  const names: readonly unknown[] = Array.isArray(value) ? value : [];
+  const names = listOf(value);
   const isList = names.every((name) => typeof name === 'string' && name !== '');
   if (names.length === 0 || !isList || new Set(names).size < names.length) {
     report.fault(`${parent}/fallback`, 'must be a list of different source fields');

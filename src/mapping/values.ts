@@ -29,8 +29,14 @@ export function isJson(value: unknown, depth: number = MAX_DEPTH): value is Json
   if (isScalar(value)) return true;
   if (typeof value !== 'object' || depth === 0) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
+  if (Array.isArray(value)) return listOf(value).every((item) => isJson(item, depth - 1));
+  const isPlain = prototype === Object.prototype || prototype === null;
   return isPlain && Object.values(value).every((member) => isJson(member, depth - 1));
+}
+
+/** The items of a list, with `undefined` where it has holes; none where it is no list. */
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? [...(value as readonly unknown[])] : [];
 }
 
 /** Why a step takes no value; a class of its own, so that no JSON value can be mistaken for one. */
