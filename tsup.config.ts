@@ -32,7 +32,9 @@ const config: Options[] = [
     format: ['esm', 'cjs'],
     dts: true,
     async onSuccess() {
-      await cp('src/schemas/envelope.schema.json', 'dist/schemas/envelope.schema.json');
+      for (const name of ['envelope', 'his-json-mapping']) {
+        await cp(`src/schemas/${name}.schema.json`, `dist/schemas/${name}.schema.json`);
+      }
     },
   },
   {

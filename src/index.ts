@@ -87,6 +87,18 @@ export type {
   ReceiveResult,
 } from './receiver/options.ts';
 export type { DataSchemas } from './receiver/data-schemas.ts';
+export type { MappingSource, PrepareMappings } from './receiver/mapping-source.ts';
+export {
+  type LoadMappings,
+  mappingProvider,
+  type ProvidedMappings,
+  type ProviderOptions,
+} from './receiver/mapping-provider.ts';
+export {
+  type WatchedMappings,
+  watchMappings,
+  type WatchOptions,
+} from './receiver/watch-mappings.ts';
 export type { RequestBody } from './receiver/body.ts';
 export type { RequestHeaders } from './receiver/headers.ts';
 export type { ReceiverResponse, ResponseCode } from './receiver/responses.ts';

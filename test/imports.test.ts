@@ -89,6 +89,7 @@ describe('the import graph', () => {
       [/^testing\//, /^node:assert\/strict$/],
       [/^stores\/sqlite\//, /^node:(fs|path)$/],
       [/^receiver\/node\.ts$|^adapters\/express\.ts$/, /^node:http$/],
+      [/^receiver\/watch-mappings\.ts$/, /^node:fs$/],
       [/^adapters\/fastify\.ts$/, /^fastify$/],
       [/^schemas\/data-schemas\.ts$/, /^ajv(\/dist\/2020\.js)?$|^ajv-formats$/],
       [/^mapping\/suggest\.ts$/, /^fastest-levenshtein$/],
@@ -103,9 +104,14 @@ describe('the import graph', () => {
       ),
     ).toEqual([]);
     // Types only: nothing of a framework, or of node:http, is loaded.
-    for (const file of ['receiver/node.ts', 'adapters/express.ts', 'adapters/fastify.ts']) {
+    for (const file of [
+      'receiver/node.ts',
+      'receiver/watch-mappings.ts',
+      'adapters/express.ts',
+      'adapters/fastify.ts',
+    ]) {
       const source = readFileSync(join(ROOT, 'src', file), 'utf8');
-      expect(source.match(/^import (?!type)[^;]*'(node:http|fastify)'/gm)).toBeNull();
+      expect(source.match(/^import (?!type)[^;]*'(node:http|node:fs|fastify)'/gm)).toBeNull();
     }
   });
 

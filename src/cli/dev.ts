@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
@@ -10,6 +10,7 @@ import type { MappingSet } from '../mapping/types.ts';
 import { bearerTokens } from '../receiver/clients.ts';
 import type { ReceiveResult } from '../receiver/options.ts';
 import { createReceiver } from '../receiver/receiver.ts';
+import { type WatchedMappings, watchMappings } from '../receiver/watch-mappings.ts';
 import type { Receiver } from '../receiver/types.ts';
 import { signRequest } from '../sender/request.ts';
 import { sqliteStore } from '../stores/sqlite.ts';
@@ -40,7 +41,8 @@ interface DevOptions {
 /** Runs until it is asked to stop. */
 export async function dev(args: readonly string[], io: Io): Promise<number> {
   const options = readOptions(args, io);
-  const mappings = await loadMappings(options);
+  const mappings = loadMappings(options, io);
+  const inForce = 'current' in mappings ? mappings.current : mappings;
   await makeFolder(options.db);
   const receiver = createReceiver({
     clients: bearerTokens({
@@ -55,12 +57,13 @@ export async function dev(args: readonly string[], io: Io): Promise<number> {
   await receiver.ready();
   const server = await listen(receiver, options.port);
   const origin = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-  io.out(welcome(origin, options, mappings));
+  io.out(welcome(origin, options, inForce));
 
   await io.untilStopped();
   const closed = new Promise((resolve) => server.close(resolve));
   server.closeIdleConnections();
   await receiver.close();
+  if ('close' in mappings) mappings.close();
   server.closeAllConnections();
   await closed;
   return 0;
@@ -92,15 +95,16 @@ function readOptions(args: readonly string[], { env }: Io): DevOptions {
   };
 }
 
-async function loadMappings({ mapping, client }: DevOptions): Promise<MappingSet> {
+function loadMappings({ mapping, client }: DevOptions, io: Io): MappingSet | WatchedMappings {
   if (mapping === undefined) return compileMappings(sampleMapping(client));
-  let text: string;
-  try {
-    text = await readFile(mapping, 'utf8');
-  } catch (error) {
-    throw new UsageError(`Cannot read ${mapping}: ${(error as NodeJS.ErrnoException).code ?? ''}`);
-  }
-  return compileMappings(text);
+  return watchMappings(mapping, {
+    onReload: ({ version }) => {
+      io.out(`Mapping reloaded: version ${version}\n`);
+    },
+    onError: (error) => {
+      io.out(`The mapping was NOT reloaded. ${error.message}\n`);
+    },
+  });
 }
 
 async function makeFolder(file: string): Promise<void> {

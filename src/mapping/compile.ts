@@ -29,6 +29,9 @@ export interface CompileOptions {
   readonly transforms?: Readonly<Record<string, Transform>>;
 }
 
+/** The options, for those who check theirs. */
+export const COMPILE_OPTIONS: readonly (keyof CompileOptions)[] = ['types', 'transforms'];
+
 /**
  * Compiles a mapping document (`his-json-mapping.json`), so that no fault of it waits for a
  * patient's event. Section 4 of the HIS Webhook document; its sample is valid as it stands.
@@ -50,7 +53,7 @@ export function compileMappings(
   document: string | Uint8Array | MappingDocument,
   options: CompileOptions = {},
 ): MappingSet {
-  checkMembers('compileMappings', options, ['types', 'transforms']);
+  checkMembers('compileMappings', options, COMPILE_OPTIONS);
   const compiler = new Compiler(options);
   if (typeof document !== 'string' && !(document instanceof Uint8Array)) {
     const value = document as unknown as JsonValue;

@@ -4,6 +4,7 @@ import type { MappingSet } from '../mapping/types.ts';
 import type { EventStore } from '../stores/types.ts';
 import type { ClientLookup } from './clients.ts';
 import type { DataSchemas } from './data-schemas.ts';
+import type { MappingSource } from './mapping-source.ts';
 import type { ResponseCode } from './responses.ts';
 
 /** Finds the mappings of a client; `undefined` where it has none. */
@@ -59,8 +60,11 @@ export interface ReceiveResult {
 export interface ReceiverOptions {
   /** Who may send: {@link bearerTokens}, or a function of your own. */
   readonly clients: ClientLookup;
-  /** How events become rows: a compiled document, or a function of the client id. */
-  readonly mappings: MappingSet | MappingLookup;
+  /**
+   * How events become rows: a compiled document, one that is watched (`watchMappings`), one
+   * that is fetched client by client (`mappingProvider`), or a function of the client id.
+   */
+  readonly mappings: MappingSet | MappingSource | MappingLookup;
   readonly store: EventStore;
   /**
    * What the `data` of events must look like before it is mapped: `compileDataSchemas` of
@@ -93,9 +97,7 @@ export interface ReceiverOptions {
 /** {@link ReceiverOptions}, checked and with every default filled in. */
 export interface Settings {
   readonly clients: ClientLookup;
-  readonly mappingsFor: MappingLookup;
-  /** The mappings that are there from the start, where there are. */
-  readonly initialMappings: MappingSet | undefined;
+  readonly mappings: MappingSource;
   readonly store: EventStore;
   readonly dataSchemas: DataSchemas | undefined;
   readonly limits: Required<ReceiverLimits>;
@@ -137,11 +139,7 @@ export function checkOptions(options: ReceiverOptions): Settings {
   if (typeof clients !== 'function') {
     throw new ConfigurationError('clients must be bearerTokens({ … }) or a function of the token.');
   }
-  if (typeof mappings !== 'function' && !(has(mappings, 'clients') instanceof Map)) {
-    throw new ConfigurationError(
-      'mappings must come from compileMappings(document), or be a function of the client id.',
-    );
-  }
+  const source = asSource(mappings);
   if (typeof has(store, 'commit') !== 'function')
     throw new ConfigurationError('store must be a store, such as sqliteStore({ path }).');
   if (
@@ -157,8 +155,7 @@ export function checkOptions(options: ReceiverOptions): Settings {
   checkTypes([...types, ...(dataSchemas?.types ?? [])]);
   return {
     clients,
-    mappingsFor: typeof mappings === 'function' ? mappings : () => mappings,
-    initialMappings: typeof mappings === 'function' ? undefined : mappings,
+    mappings: source,
     store,
     dataSchemas,
     limits: {
@@ -169,16 +166,33 @@ export function checkOptions(options: ReceiverOptions): Settings {
       batchSize: whole('limits.batchSize', limits.batchSize, 128, 1),
       queueSize: whole('limits.queueSize', limits.queueSize, 1_000, 1),
     },
-    types: [
-      ...types,
-      ...(typeof mappings === 'function' ? [] : mappings.types),
-      ...(dataSchemas?.types ?? []),
-    ],
+    types: [...types, ...source.types, ...(dataSchemas?.types ?? [])],
     maxClockSkew: whole('maxClockSkew', options.maxClockSkew, 900_000, 0),
     bodyRetention: whole('bodyRetention', options.bodyRetention, 30 * DAY, 0, CENTURY),
     now: options.now ?? Date.now,
     onResult: options.onResult ?? (() => undefined),
   };
+}
+
+/** Every form of mappings as one that may change. */
+function asSource(mappings: ReceiverOptions['mappings']): MappingSource {
+  if (
+    typeof has(mappings, 'find') === 'function' &&
+    typeof has(mappings, 'attach') === 'function'
+  ) {
+    return mappings as MappingSource;
+  }
+  const attach: MappingSource['attach'] = () => () => undefined;
+  if (typeof mappings === 'function') {
+    return { types: [], current: undefined, find: mappings, attach };
+  }
+  if (has(mappings, 'clients') instanceof Map) {
+    const set = mappings as MappingSet;
+    return { types: set.types, current: set, find: () => set, attach };
+  }
+  throw new ConfigurationError(
+    'mappings must come from compileMappings(document), watchMappings(path) or mappingProvider(load), or be a function of the client id.',
+  );
 }
 
 /** A member of something whose type JavaScript callers did not check. */

@@ -103,7 +103,7 @@ export async function processDelivery(
 
   const { clientId } = delivery;
   const mappings = await withDeadline('The mapping look-up', settings.limits.lookupTimeout, () =>
-    settings.mappingsFor(clientId),
+    settings.mappings.find(clientId),
   );
   const mapping = mappings && resolveMapping(mappings, clientId, event.type);
   if (mappings === undefined || mappings === null || mapping === undefined) {

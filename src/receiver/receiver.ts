@@ -55,6 +55,7 @@ class WebhookReceiver implements Receiver {
   readonly #commits: CommitQueue;
   readonly #prepared = new WeakMap<MappingSet, Promise<void>>();
   readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #detach: () => void;
   readonly #pruning: ReturnType<typeof setInterval>;
   #ready: Promise<void> | undefined;
   /** How many refused events are on their way into quarantine. */
@@ -64,6 +65,7 @@ class WebhookReceiver implements Receiver {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#commits = new CommitQueue(settings.store, settings.limits);
+    this.#detach = settings.mappings.attach(this.#prepare);
     this.#pruning = setInterval(() => {
       this.#prune();
     }, PRUNE_INTERVAL);
@@ -78,8 +80,8 @@ class WebhookReceiver implements Receiver {
   }
 
   ready(): Promise<void> {
-    const { initialMappings } = this.#settings;
-    if (initialMappings !== undefined) return this.#prepare(initialMappings);
+    const { current } = this.#settings.mappings;
+    if (current !== undefined) return this.#prepare(current);
     this.#ready ??= this.#prepareStore([]).catch((error: unknown) => {
       this.#ready = undefined;
       throw error;
@@ -109,6 +111,7 @@ class WebhookReceiver implements Receiver {
   async close(): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#pruning);
+    this.#detach();
     await Promise.allSettled(this.#inFlight);
     await this.#settings.store.close();
   }

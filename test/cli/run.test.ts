@@ -237,7 +237,7 @@ describe('dev', () => {
     [['--token', ''], /bearer token/],
     [['--secret', ''], /secret must be/],
     [['--client', 'a b'], /client id/],
-    [['--mapping', '/nowhere.json'], /Cannot read \/nowhere.json: ENOENT/],
+    [['--mapping', '/nowhere.json'], /Cannot read the mapping document \/nowhere.json: ENOENT/],
     [['--db', '/dev/null/x.db'], /Cannot make the folder of/],
   ])('refuses %j', async (args, message) => {
     const db = join(scratchFolder(), 'dev.db');

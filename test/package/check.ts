@@ -64,6 +64,7 @@ try {
         'node16',
         '--exclude-entrypoints',
         './schemas/envelope.schema.json',
+        './schemas/his-json-mapping.schema.json',
         '--',
         tarball,
       ],
