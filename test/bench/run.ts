@@ -17,6 +17,7 @@ import {
 import { SAMPLE_EVENT, sampleMapping } from '../../src/cli/sample.ts';
 import { compare, type Row } from './compare.ts';
 import { benchGrowth } from './growth.ts';
+import { benchMapping } from './mapping.ts';
 import { benchStores } from './stores.ts';
 
 const SECRET = 'a shared secret of thirty-two by';
@@ -74,13 +75,13 @@ const { values, positionals } = parseArgs({
     keys: { type: 'string' },
   },
 });
-const GROUPS = ['signature', 'pipeline', 'stores', 'growth'];
+const GROUPS = ['signature', 'pipeline', 'mapping', 'stores', 'growth'];
 const unknown = positionals.find((group) => !GROUPS.includes(group));
 if (unknown !== undefined) {
   throw new Error(`no group ${unknown}; there are ${GROUPS.join(', ')}`);
 }
 // Filling tables with millions of keys takes minutes, so growth is measured by name only.
-const wanted = positionals.length === 0 ? GROUPS.slice(0, 3) : positionals;
+const wanted = positionals.length === 0 ? GROUPS.slice(0, -1) : positionals;
 const results: unknown[] = [];
 
 const rows = ROWS.filter(({ group }) => wanted.includes(group));
@@ -101,6 +102,7 @@ if (rows.length > 0) {
     results.push(result);
   }
 }
+if (wanted.includes('mapping')) results.push(...(await benchMapping(Number(values.rounds ?? 31))));
 if (wanted.includes('stores')) results.push(...(await benchStores(Number(values.rounds ?? 15))));
 if (wanted.includes('growth')) {
   const keys = values.keys === undefined ? undefined : Number(values.keys);
