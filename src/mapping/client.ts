@@ -1,4 +1,4 @@
-import { operationOf, resourceOf } from '../events.ts';
+import { resourceOf } from '../events.ts';
 import { compileField, hasStaticValues, lacksZone, staticFaults } from './field.ts';
 import { type Drafts, type FieldDraft, type Layer, type MappingDraft, placeOf } from './inherit.ts';
 import { LazyMapping, zonesOf } from './lazy-mapping.ts';
@@ -74,7 +74,8 @@ export class ClientCompiler {
     clientPlace: string,
   ): Compiled {
     const resource = resourceOf(type);
-    const { value: table = resource, place: tablePlace = draft.place } = draft.table ?? {};
+    const table = draft.table === undefined ? resource : draft.table.value;
+    const tablePlace = draft.table === undefined ? draft.place : draft.table.place;
     const badTable = tableFault(table);
     if (badTable !== undefined) this.#report.fault(tablePlace, badTable);
     const key = this.#key(draft, resource);
@@ -94,7 +95,9 @@ export class ClientCompiler {
         this.#checkRule(draft, field, rule, key, zones, clientPlace);
       }
     }
-    for (const [column, constant] of draft.constants) tables.writeConstant(column, constant);
+    if (draft.constants.size > 0) {
+      for (const [column, constant] of draft.constants) tables.writeConstant(column, constant);
+    }
     if (key !== undefined) this.#checkKey(key, draft, tables);
     if (hasPaths) this.#warnOfShadows(draft);
     return isWhole ? new LazyMapping(table as string, key, draft, clientZone) : undefined;
@@ -169,10 +172,10 @@ export class ClientCompiler {
 
   /** An update carries what changed; a default would overwrite the rest. */
   #warnOfDefaults(type: string, draft: MappingDraft, drafts: Drafts): void {
+    const isWildcard = type.endsWith('.*');
+    if (!isWildcard && !type.endsWith('.updated')) return;
     const updated = `${resourceOf(type)}.updated`;
-    const isWildcard =
-      operationOf(type) === '*' && !drafts.has(updated) && this.#types.has(updated);
-    if (type !== updated && !isWildcard) return;
+    if (isWildcard && (drafts.has(updated) || !this.#types.has(updated))) return;
     for (const field of draft.fields) {
       for (const rule of field.rules) {
         if (rule.default === undefined) continue;

@@ -98,17 +98,11 @@ class Compiler {
     if (root !== undefined) {
       this.#readHead(root);
       const { clients: written } = root;
-      const ids = report.isObject(written, '/clients') ? Object.keys(written) : [];
-      for (const id of ids) {
-        const client = (written as JsonObject)[id] as JsonValue;
-        const place = `/clients/${escapePointer(id)}`;
-        if (!IDENTIFIER_PATTERN.test(id)) {
-          report.fault(place, 'a client id is 1 to 255 visible ASCII characters');
+      if (report.isObject(written, '/clients')) {
+        for (const id of Object.keys(written)) {
+          const mappings = this.#client(id, written[id] as JsonValue, compiler);
+          if (mappings !== undefined) clients.set(id, mappings);
         }
-        const layer = this.#layer(client, place, undefined);
-        if (layer === undefined) continue;
-        const isShared = isObject(client) && client['mappings'] === undefined;
-        clients.set(id, compiler.compile(layer, place, isShared));
       }
       this.#warnOfUnused();
     }
@@ -124,6 +118,17 @@ class Compiler {
       clients,
       warnings: text === undefined ? report.warnings : locate(text, report.warnings),
     };
+  }
+
+  #client(id: string, value: JsonValue, compiler: ClientCompiler): ClientMappings | undefined {
+    const place = `/clients/${escapePointer(id)}`;
+    if (!IDENTIFIER_PATTERN.test(id)) {
+      this.#report.fault(place, 'a client id is 1 to 255 visible ASCII characters');
+    }
+    const layer = this.#layer(value, place, undefined);
+    if (layer === undefined) return undefined;
+    const isShared = isObject(value) && value['mappings'] === undefined;
+    return compiler.compile(layer, place, isShared);
   }
 
   #readHead(root: JsonObject): void {

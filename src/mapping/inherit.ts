@@ -2,7 +2,7 @@ import type { JsonValue } from '../events.ts';
 import { compilePath, escapePointer, type SourcePath } from './path.ts';
 import type { Report } from './report.ts';
 import { readRule, renameTo, type Rule, type RuleContext } from './rule.ts';
-import { isJson, listOf } from './values.ts';
+import { isJson, isObject, listOf } from './values.ts';
 import { readZone, type ZoneSource } from './zone-source.ts';
 
 /** A value, and the JSON Pointer of where it stands in the document. */
@@ -60,10 +60,16 @@ export interface DraftContext extends RuleContext {
   readonly sources: Map<string, Source>;
 }
 
-/** A source, and the plain renames of it by their columns. */
+/** A source, and the fields that read it, by what is written there. */
 export interface Source {
   readonly path: SourcePath;
-  readonly renames: Map<string, FieldDraft>;
+  readonly fields: Written;
+}
+
+/** What was read where so much of a rule was written; `next` goes on by the texts that follow. */
+interface Written {
+  readonly next: Map<string, Written>;
+  field: FieldDraft | undefined;
 }
 
 const UNMAPPED = ['ignore', 'warn', 'error'] as const;
@@ -163,22 +169,40 @@ function readField(
   parent: string,
   context: DraftContext,
 ): FieldDraft {
-  const { path, renames } = readSource(name, parent, context);
-  if (typeof value !== 'string') {
-    return { path, rules: readRules(value, name, parent, context), origin: undefined };
-  }
-  let field = renames.get(value);
-  if (field === undefined) {
-    field = { path, rules: [renameTo(value)], origin: undefined };
-    renames.set(value, field);
-  }
+  const { path, fields } = readSource(name, parent, context);
+  const written = find(fields, value);
+  if (written?.field !== undefined) return written.field;
+  const { faults } = context.report;
+  const before = faults.length;
+  const field = { path, rules: readRules(value, name, parent, context), origin: undefined };
+  // What is at fault is read again, so that it is reported wherever it stands.
+  if (written !== undefined && faults.length === before) written.field = field;
   return field;
+}
+
+/** Where a column, or a rule of texts only, is remembered; `undefined` for what is rarely written twice. */
+function find(start: Written, value: JsonValue): Written | undefined {
+  if (typeof value === 'string') return step(start, value);
+  if (!isObject(value)) return undefined;
+  let written = start;
+  for (const member in value) {
+    const text = value[member];
+    if (typeof text !== 'string') return undefined;
+    written = step(step(written, member), text);
+  }
+  return written === start ? undefined : written;
+}
+
+function step({ next }: Written, text: string): Written {
+  let written = next.get(text);
+  if (written === undefined) next.set(text, (written = { next: new Map(), field: undefined }));
+  return written;
 }
 
 function readSource(name: string, parent: string, { sources, report }: DraftContext): Source {
   let source = sources.get(name);
   if (source === undefined) {
-    source = { path: compilePath(name), renames: new Map() };
+    source = { path: compilePath(name), fields: { next: new Map(), field: undefined } };
     sources.set(name, source);
   }
   if (name === '') report.fault(`${parent}/`, 'a source field has a name');
@@ -200,6 +224,7 @@ function readRules(
   context: RuleContext,
 ): readonly Rule[] {
   if (value === null) return DROPPED;
+  if (typeof value === 'string') return [renameTo(value)];
   const place = placeOfField(parent, source);
   if (!Array.isArray(value)) {
     const rule = readRule(value, place, undefined, context);

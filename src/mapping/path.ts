@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../events.ts';
 
-/** Reads one source out of an event's `data`; `undefined` where it is missing. */
+/** Reads one source out of an event's `data`, which is an object; `undefined` where it is missing. */
 export type Reader = (data: JsonObject) => JsonValue | undefined;
 
 /** A compiled source: how to read it, and how to point at it. */
@@ -34,7 +34,9 @@ export function compilePath(source: string): SourcePath {
 }
 
 function compileReader(source: string, segments: readonly (string | number)[]): Reader {
-  if (segments.length === 1 && segments[0] === source) return (data) => own(data, source);
+  if (segments.length === 1 && segments[0] === source) {
+    return (data) => (Object.hasOwn(data, source) ? data[source] : undefined);
+  }
   return (data) => {
     const flat = own(data, source);
     return flat === undefined ? follow(data, segments) : flat;

@@ -1,9 +1,9 @@
 import type { JsonObject, JsonValue } from '../events.ts';
 import type { Fault } from '../errors.ts';
 import { pointerIn, type SourcePath } from './path.ts';
-import type { CompiledField, CompiledMapping } from './types.ts';
+import type { CompiledField, CompiledMapping, Step } from './types.ts';
 import { unmappedFields } from './unmapped.ts';
-import { keyText, Refused } from './values.ts';
+import { isObject, keyText, Refused } from './values.ts';
 
 /** What {@link transformFields} made of an event's `data`. */
 export type TransformResult =
@@ -38,10 +38,14 @@ export type TransformResult =
  *   repeats a value.
  */
 export function transformFields(mapping: CompiledMapping, data: JsonObject): TransformResult {
+  // What is no object has no fields; a JavaScript caller may hand over anything.
+  if (!isObject(data)) return transformFields(mapping, {});
   const errors: Fault[] = [];
   const key: Record<string, string> = {};
   const values: Record<string, JsonValue> = {};
-  for (const field of mapping.fields) {
+  const { fields, constants } = mapping;
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i] as CompiledField;
     const value = transformField(field, data);
     if (value === undefined) continue;
     if (value instanceof Refused) {
@@ -49,8 +53,8 @@ export function transformFields(mapping: CompiledMapping, data: JsonObject): Tra
     } else if (field.isKey) key[field.to] = value as string;
     else values[field.to] = value;
   }
-  const { constants } = mapping;
-  for (const column of Object.keys(constants)) {
+  for (const column in constants) {
+    if (!Object.hasOwn(constants, column)) continue;
     const value = constants[column] as JsonValue;
     // The compiler saw to it that those of the key are fit for one.
     if (mapping.key.includes(column)) key[column] = keyText(value) as string;
@@ -73,27 +77,19 @@ const NO_KEY = new Refused('must be a string that is not empty, or an integer be
 
 /** What is stored for a field; `undefined` where there is nothing to store. */
 function transformField(field: CompiledField, data: JsonObject): JsonValue | Refused | undefined {
-  let value = readField(field, data);
+  const { paths, steps } = field;
+  let value = (paths[0] as SourcePath).read(data);
+  for (let i = 1; value === undefined && i < paths.length; i++) {
+    value = (paths[i] as SourcePath).read(data);
+  }
+  if (value === undefined) value = field.default;
   if (value === undefined) return field.required ? REQUIRED : undefined;
-  for (const { convert } of field.steps) {
-    if (value === null) break;
-    const result: JsonValue | Refused = convert(value, data);
+  for (let i = 0; i < steps.length && value !== null; i++) {
+    const result: JsonValue | Refused = (steps[i] as Step).convert(value, data);
     if (result instanceof Refused) return result;
     value = result;
   }
   return finish(field, value);
-}
-
-/** The value of the first source that is there, else the default. */
-export function readField(
-  { paths, default: fallback }: CompiledField,
-  data: JsonObject,
-): JsonValue | undefined {
-  for (const { read } of paths) {
-    const value = read(data);
-    if (value !== undefined) return value;
-  }
-  return fallback;
 }
 
 /** The source a field was read from; its first where none is there. */
