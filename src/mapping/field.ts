@@ -31,6 +31,7 @@ export function compileField({ draft, field, rule, isKey, zones }: FieldParts): 
     required: rule.required || isKey,
     paths: rule.fallback.length === 0 ? [path] : [path, ...rule.fallback],
     default: rule.default,
+    isRename: rule.isRename && path.segments.length === 1 && path.segments[0] === path.source,
     steps: compileSteps(rule, rule.zone === undefined ? zones : [rule.zone, ...zones]),
     place: placeOf(draft, field, rule),
     inheritedFrom: origin.template,

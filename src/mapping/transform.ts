@@ -46,6 +46,14 @@ export function transformFields(mapping: CompiledMapping, data: JsonObject): Tra
   const { fields, constants } = mapping;
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as CompiledField;
+    if (field.isRename && !field.isKey) {
+      const { source } = field;
+      if (Object.hasOwn(data, source)) {
+        const value = data[source];
+        if (value !== undefined) values[field.to] = value;
+      }
+      continue;
+    }
     const value = transformField(field, data);
     if (value === undefined) continue;
     if (value instanceof Refused) {

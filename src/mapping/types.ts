@@ -34,6 +34,8 @@ export interface CompiledField {
   readonly paths: readonly SourcePath[];
   /** Used where all of them are missing. */
   readonly default: JsonValue | undefined;
+  /** It is read from one key, and stored as it is; what most fields do, and quickly so. */
+  readonly isRename: boolean;
   /** What is done with the value, in order. */
   readonly steps: readonly Step[];
   /** JSON Pointer of the rule, within the document. */

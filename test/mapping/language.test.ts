@@ -200,7 +200,7 @@ describe('transforms', () => {
   it('come last, and give the type of the field', () => {
     expect(run('upper', { s: 7 }, { type: 'string' })).toBe('7');
     expect(run('number', { s: 'a' }, { type: 'string' })).toBe('7');
-    expect(run('upper', { s: '7' }, { type: 'integer' })).toBe(7);
+    expect(run('number', { s: '8' }, { type: 'integer' })).toBe(7);
     expect(run('leak', { s: 'x' }, { type: 'integer' })).toEqual(
       fault('must be an integer below 2^53, as a number or in plain digits'),
     );

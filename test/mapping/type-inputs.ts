@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../src/events.ts';
-import type { FieldRuleDocument } from '../../src/mapping/document.ts';
+import type { FieldRuleDocument, FieldType } from '../../src/mapping/document.ts';
 
 /** The members of a field's rule that say how its value is read; `timezone` is a name here. */
 export type TypeRule = Pick<FieldRuleDocument, 'format' | 'disambiguation' | 'offset'> & {
@@ -8,7 +8,7 @@ export type TypeRule = Pick<FieldRuleDocument, 'format' | 'disambiguation' | 'of
 
 /** What a type makes of values, with the rule beside it; tests run it, and the docs show it. */
 export interface TypeInputs {
-  readonly accepted: readonly (readonly [input: JsonValue, rule: TypeRule, result: string])[];
+  readonly accepted: readonly (readonly [input: JsonValue, rule: TypeRule, result: JsonValue])[];
   readonly refused: readonly (readonly [input: JsonValue, rule: TypeRule, reason?: string])[];
 }
 
@@ -21,7 +21,118 @@ const OUT_OF_RANGE = 'must be within the years 0000 to 9999 in UTC';
 const NOT_SECONDS = 'must be the seconds since 1970, with 9 digits of a fraction at most';
 const NOT_MILLIS = 'must be the milliseconds since 1970, without a fraction';
 
-export const TYPE_INPUTS: Readonly<Record<'date' | 'datetime', TypeInputs>> = {
+const NOT_STRING = 'must be a string, or an integer below 2^53';
+const NOT_INTEGER = 'must be an integer below 2^53, as a number or in plain digits';
+const NOT_NUMBER = 'must be a number that a double can hold, or the digits of one';
+const NOT_DECIMAL = 'must be a decimal in plain digits, or a number';
+const NOT_BOOLEAN = 'must be true or false';
+
+export const TYPE_INPUTS: Readonly<Record<FieldType, TypeInputs>> = {
+  string: {
+    accepted: [
+      ['007', {}, '007'],
+      ['', {}, ''],
+      [' a\n', {}, ' a\n'],
+      [7, {}, '7'],
+      [-0, {}, '0'],
+      [9007199254740991, {}, '9007199254740991'],
+    ],
+    refused: [
+      [1.5, {}, NOT_STRING],
+      [9007199254740992, {}, NOT_STRING],
+      [true, {}, NOT_STRING],
+      [['a'], {}, NOT_STRING],
+      [{}, {}, NOT_STRING],
+    ],
+  },
+  integer: {
+    accepted: [
+      [7, {}, 7],
+      [-0, {}, 0],
+      ['7', {}, 7],
+      ['-12', {}, -12],
+      ['0', {}, 0],
+      ['9007199254740991', {}, 9007199254740991],
+    ],
+    refused: [
+      ['007', {}, NOT_INTEGER],
+      ['1.0', {}, NOT_INTEGER],
+      ['1e3', {}, NOT_INTEGER],
+      ['0x10', {}, NOT_INTEGER],
+      ['+7', {}, NOT_INTEGER],
+      [' 7', {}, NOT_INTEGER],
+      ['', {}, NOT_INTEGER],
+      ['9007199254740992', {}, NOT_INTEGER],
+      [1.5, {}, NOT_INTEGER],
+      [true, {}, NOT_INTEGER],
+    ],
+  },
+  number: {
+    accepted: [
+      [1.5, {}, 1.5],
+      ['1.50', {}, 1.5],
+      ['1e3', {}, 1000],
+      ['-0', {}, 0],
+      ['0.1', {}, 0.1],
+    ],
+    refused: [
+      ['0.1000000000000000000001', {}, NOT_NUMBER],
+      ['9007199254740993', {}, NOT_NUMBER],
+      ['1e999', {}, NOT_NUMBER],
+      ['007', {}, NOT_NUMBER],
+      ['.5', {}, NOT_NUMBER],
+      ['1,5', {}, NOT_NUMBER],
+      ['NaN', {}, NOT_NUMBER],
+      ['', {}, NOT_NUMBER],
+      [false, {}, NOT_NUMBER],
+    ],
+  },
+  decimal: {
+    accepted: [
+      ['120.50', {}, '120.50'],
+      ['0.1000000000000000000000000000001', {}, '0.1000000000000000000000000000001'],
+      ['-7', {}, '-7'],
+      [120.5, {}, '120.5'],
+      [1e-7, {}, '0.0000001'],
+      [1.25e-9, {}, '0.00000000125'],
+      [-1e21, {}, '-1000000000000000000000'],
+      [1.5e300, {}, `15${'0'.repeat(299)}`],
+      [-0, {}, '0'],
+    ],
+    refused: [
+      ['007.50', {}, NOT_DECIMAL],
+      ['1e3', {}, NOT_DECIMAL],
+      ['1,50', {}, NOT_DECIMAL],
+      ['€ 1.50', {}, NOT_DECIMAL],
+      ['.5', {}, NOT_DECIMAL],
+      ['5.', {}, NOT_DECIMAL],
+      ['', {}, NOT_DECIMAL],
+      [true, {}, NOT_DECIMAL],
+    ],
+  },
+  boolean: {
+    accepted: [
+      [true, {}, true],
+      [false, {}, false],
+      ['true', {}, true],
+      ['false', {}, false],
+    ],
+    refused: [
+      [1, {}, NOT_BOOLEAN],
+      [0, {}, NOT_BOOLEAN],
+      ['TRUE', {}, NOT_BOOLEAN],
+      ['yes', {}, NOT_BOOLEAN],
+      ['', {}, NOT_BOOLEAN],
+    ],
+  },
+  json: {
+    accepted: [
+      [{ a: [1, null] }, {}, { a: [1, null] }],
+      ['text', {}, 'text'],
+      [1.5, {}, 1.5],
+    ],
+    refused: [],
+  },
   date: {
     accepted: [
       ['2025-03-02', {}, '2025-03-02'],
