@@ -7,9 +7,9 @@ import type { Report } from './report.ts';
 import type { Rule } from './rule.ts';
 import { didYouMean } from './suggest.ts';
 import { TableRegistry } from './table-registry.ts';
-import { tableFault, type TableSpec } from './tables.ts';
+import { keyNames, NO_KEY, tableFault, type TableSpec } from './tables.ts';
 import type { ClientMappings, CompiledMapping } from './types.ts';
-import { keyText, listOf } from './values.ts';
+import { keyText } from './values.ts';
 import { zoneId, type ZoneSource } from './zone-source.ts';
 
 type Compiled = CompiledMapping | undefined;
@@ -141,12 +141,9 @@ export class ClientCompiler {
       this.#report.fault(place, `has no key: map ${name}, or name the columns in "key"`);
       return undefined;
     }
-    const names = listOf(key.value);
-    if (names.length > 0 && names.every(isString) && new Set(names).size === names.length) {
-      return names;
-    }
-    this.#report.fault(key.place, 'must be a list of different column names');
-    return undefined;
+    const names = keyNames(key.value);
+    if (names === undefined) this.#report.fault(key.place, NO_KEY);
+    return names;
   }
 
   #checkKey(
@@ -218,8 +215,4 @@ function remember<Key, Value>(
   const value = make();
   values.set(id, value);
   return value;
-}
-
-function isString(value: unknown): value is string {
-  return typeof value === 'string';
 }

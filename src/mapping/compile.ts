@@ -14,6 +14,7 @@ import { type DraftContext, type Drafts, type Layer, readDraft } from './inherit
 import { escapePointer } from './path.ts';
 import { Report } from './report.ts';
 import { didYouMean } from './suggest.ts';
+import { checkNames } from './template-names.ts';
 import { locate, readDocumentText } from './text.ts';
 import { checkTransforms, type Transform } from './transforms.ts';
 import type { ClientMappings, MappingSet } from './types.ts';
@@ -218,6 +219,7 @@ class Compiler {
       }
       const draft =
         mapping === null ? null : readDraft(mapping, place, context, inherited.get(type));
+      if (template !== undefined && draft) checkNames(draft, report);
       if (draft !== undefined) drafts.set(type, draft);
     }
     return drafts;

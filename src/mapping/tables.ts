@@ -1,4 +1,6 @@
+import type { JsonValue } from '../events.ts';
 import { type FieldType, SQL_IDENTIFIER } from './document.ts';
+import { listOf } from './values.ts';
 
 /** A table as the mappings need it. */
 export interface TableSpec {
@@ -32,4 +34,18 @@ export function columnFault(name: unknown): string | undefined {
     return 'column client_id and columns beginning with his_ are reserved';
   }
   return undefined;
+}
+
+/** What is wrong with a key of which {@link keyNames} makes nothing. */
+export const NO_KEY = 'must be a list of different column names';
+
+/** The columns of a `key`; `undefined` where it is no list of different names. */
+export function keyNames(value: JsonValue): readonly string[] | undefined {
+  const names = listOf(value);
+  const isKey = names.length > 0 && names.every(isString) && new Set(names).size === names.length;
+  return isKey ? names : undefined;
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
 }
