@@ -13,6 +13,11 @@ export interface TableSpec {
   readonly types?: Readonly<Record<string, FieldType>>;
 }
 
+/** The type of a column, where the mappings give it one. */
+export function typeOf({ types }: TableSpec, column: string): FieldType | undefined {
+  return types !== undefined && Object.hasOwn(types, column) ? types[column] : undefined;
+}
+
 /** Why a table cannot have this name. */
 export function tableFault(name: unknown): string | undefined {
   if (typeof name !== 'string' || !SQL_IDENTIFIER.test(name)) {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError, SchemaError } from '../../src/errors.ts';
+import type { FieldType } from '../../src/mapping/document.ts';
 import type { TableSpec } from '../../src/mapping/tables.ts';
 import { migrations, postgresStore, type PostgresPool } from '../../src/stores/postgres.ts';
 import type { Change, EventStore, Verdict } from '../../src/stores/types.ts';
@@ -262,6 +263,92 @@ describe.skipIf(missingPostgres !== false)('the columns of postgresStore', () =>
     await store.prepare([columnsOf(...NAMES)]);
     return [database, store];
   };
+
+  it('have the types of the mappings where we make them, and hold every value as it is', async () => {
+    const { pool, sql } = await scratchPostgres();
+    const store = postgresStore({ pool, schema: 'auto' });
+    const types = Object.fromEntries(
+      ['string', 'integer', 'number', 'decimal', 'boolean', 'date', 'datetime', 'json'].map(
+        (type) => [`a_${type}`, type as FieldType],
+      ),
+    );
+    const spec = { ...columnsOf(...Object.keys(types), 'untyped', 'constructor'), types };
+    // First without the types' columns, so that they are added as well as created.
+    await store.prepare([columnsOf()]);
+    await store.prepare([spec]);
+    const declared = await sql(
+      `SELECT column_name AS name, data_type AS type FROM information_schema.columns
+       WHERE table_name = 'appointment' AND table_schema = current_schema() AND column_name !~ '^his_|_id$|^id$'`,
+    );
+    expect(Object.fromEntries(declared.map(({ name, type }) => [name, type]))).toEqual({
+      a_string: 'text',
+      a_integer: 'bigint',
+      a_number: 'double precision',
+      a_decimal: 'numeric',
+      a_boolean: 'boolean',
+      a_date: 'date',
+      a_datetime: 'timestamp with time zone',
+      a_json: 'jsonb',
+      untyped: 'text',
+      constructor: 'text',
+    });
+    const digits = `-${'9'.repeat(60)}.${'1'.repeat(60)}`;
+    const values = {
+      a_string: '007',
+      a_integer: 9007199254740991,
+      a_number: 0.1,
+      a_decimal: digits,
+      a_boolean: false,
+      a_date: '0001-01-01',
+      a_datetime: '2025-03-02T05:00:45.123456Z',
+      a_json: 'text',
+      untyped: '007',
+      constructor: 'c',
+    };
+    expect(await commit(store, { id: 'e1', values })).toEqual(['applied']);
+    const [row] = await sql(
+      `SELECT a_string, a_integer::text, a_number::text, a_decimal::text, a_boolean::text, a_date::text,
+         to_char(a_datetime AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS a_datetime,
+         a_json::text, untyped, constructor FROM appointment`,
+    );
+    expect(row).toEqual({
+      ...values,
+      a_integer: '9007199254740991',
+      a_number: '0.1',
+      a_boolean: 'false',
+      a_json: '"text"',
+    });
+    const nulls = Object.fromEntries(Object.keys(types).map((name) => [name, null]));
+    expect(await commit(store, { id: 'e2', values: nulls })).toEqual(['applied']);
+    const [blank] = await sql(
+      `SELECT num_nulls(${Object.keys(types).join()}) AS n FROM appointment`,
+    );
+    expect(blank).toEqual({ n: 8 });
+  });
+
+  it('are refused where their types would change what the mapping stores', async () => {
+    const [, store] = await managed(
+      'a int, b numeric, c double precision, d real, e date, f text, g numeric, h timestamptz, i bigint',
+    );
+    const types: Record<string, FieldType> = {
+      a: 'string',
+      b: 'string',
+      c: 'decimal',
+      d: 'number',
+      e: 'datetime',
+      f: 'decimal',
+      g: 'decimal',
+      h: 'datetime',
+      i: 'integer',
+    };
+    expect(await problems(store, { ...columnsOf(...Object.keys(types)), types })).toEqual([
+      'appointment.a is of type integer, which changes the strings of the mapping: it must be text',
+      'appointment.b is of type numeric, which changes the strings of the mapping: it must be text',
+      'appointment.c is of type double precision, which changes the decimals of the mapping: it must be numeric',
+      'appointment.d is of type real, which changes the numbers of the mapping: it must be double precision',
+      'appointment.e is of type date, which changes the datetimes of the mapping: it must be timestamp with time zone',
+    ]);
+  });
 
   it('take values as their types read them', async () => {
     const [{ sql }, store] = await typed();

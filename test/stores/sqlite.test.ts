@@ -321,6 +321,90 @@ describe('prepare', () => {
     expect(await store.commit([changeOf({ id: 'e1', values: { room: 1 } })])).toEqual(['applied']);
   });
 
+  it('auto: gives columns the types of the mappings, and holds every value as it is', async () => {
+    const path = scratchFile();
+    const store = openStore(path);
+    const types = {
+      a_string: 'string',
+      a_integer: 'integer',
+      a_number: 'number',
+      a_decimal: 'decimal',
+      a_boolean: 'boolean',
+      a_date: 'date',
+      a_datetime: 'datetime',
+      a_json: 'json',
+    } as const;
+    const spec = {
+      ...APPOINTMENT,
+      columns: [...Object.keys(types), 'untyped', 'constructor'],
+      types,
+    };
+    // First without them, so that columns are added as well as created.
+    await store.prepare([{ ...APPOINTMENT, columns: [] }]);
+    await store.prepare([spec, { ...spec, table: 'service' }]);
+    for (const table of ['appointment', 'service']) {
+      const declared = query(path, `SELECT name, type FROM pragma_table_info('${table}')`);
+      expect(Object.fromEntries(declared.map(({ name, type }) => [name, type]))).toMatchObject({
+        a_string: 'TEXT',
+        a_integer: 'INTEGER',
+        a_number: 'REAL',
+        a_decimal: 'TEXT',
+        a_boolean: 'INTEGER',
+        a_date: 'TEXT',
+        a_datetime: 'TEXT',
+        a_json: '',
+        untyped: '',
+        constructor: '',
+      });
+    }
+    const values = {
+      a_string: '007',
+      a_integer: 9007199254740991,
+      a_number: 2,
+      a_decimal: '1.10',
+      a_boolean: true,
+      a_date: '2025-03-02',
+      a_datetime: '2025-03-02T05:00:45.123456789Z',
+      a_json: '7',
+      untyped: '007',
+      constructor: 'c',
+    };
+    await store.commit([changeOf({ id: 'e1', values })]);
+    const [row] = query(
+      path,
+      `SELECT *, typeof(a_string) || typeof(a_decimal) || typeof(a_json) || typeof(untyped) AS texts,
+         typeof(a_number) AS real FROM appointment`,
+    );
+    expect(row).toMatchObject({ ...values, a_boolean: 1, texts: 'text'.repeat(4), real: 'real' });
+  });
+
+  it('refuses columns that would change what the mapping stores', async () => {
+    const path = scratchFile();
+    execute(
+      path,
+      `CREATE TABLE appointment (client_id TEXT, id TEXT, a INT, b DECIMAL(5, 2), c TEXT, d VARCHAR(9),
+         e NUMERIC, f BLOB, g, h DATE, i REAL, UNIQUE (client_id, id))`,
+    );
+    const types = {
+      a: 'string',
+      b: 'decimal',
+      c: 'decimal',
+      d: 'string',
+      e: 'integer',
+      f: 'string',
+      g: 'decimal',
+      h: 'date',
+      i: 'number',
+    } as const;
+    const error: unknown = await openStore(path)
+      .prepare([{ ...APPOINTMENT, columns: Object.keys(types), types }])
+      .catch((e: unknown) => e);
+    expect((error as SchemaError).problems).toEqual([
+      'appointment.a is of type INT, which changes the strings of the mapping: it must be TEXT',
+      'appointment.b is of type DECIMAL(5, 2), which changes the decimals of the mapping: it must be TEXT',
+    ]);
+  });
+
   it('managed: says how to make a table that is not there', async () => {
     const path = scratchFile();
     const store = openStore(path, { schema: 'managed' });

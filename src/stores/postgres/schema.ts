@@ -1,5 +1,6 @@
 import { SchemaError } from '../../errors.ts';
-import type { TableSpec } from '../../mapping/tables.ts';
+import type { FieldType } from '../../mapping/document.ts';
+import { type TableSpec, typeOf } from '../../mapping/tables.ts';
 import { DELETED_AT } from '../../merge.ts';
 import { type ColumnInfo, readSpellings, readTables, type TableInfo } from './catalog.ts';
 import { quote, type Session } from './driver.ts';
@@ -33,6 +34,27 @@ const INBOX_SQL: readonly string[] = [
   `CREATE INDEX IF NOT EXISTS his_events_bodies ON his_events (received_at) WHERE body IS NOT NULL AND state <> 'quarantined'`,
 ];
 
+/** The type of a column we make. */
+const TYPES: Readonly<Record<FieldType, string>> = {
+  string: 'text',
+  integer: 'bigint',
+  number: 'double precision',
+  decimal: 'numeric',
+  boolean: 'boolean',
+  date: 'date',
+  datetime: 'timestamp with time zone',
+  json: 'jsonb',
+};
+
+/** Types that take what a field stores, and lose some of it without a word. */
+const LOSSY: Readonly<Partial<Record<FieldType, readonly string[]>>> = {
+  string: ['smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision', 'money'],
+  integer: ['real'],
+  number: ['real'],
+  decimal: ['real', 'double precision', 'money'],
+  datetime: ['date', 'time without time zone', 'time with time zone'],
+};
+
 const BOOKKEEPING: ReadonlyMap<string, string> = new Map([
   ['his_versions', 'jsonb'],
   [DELETED_AT, 'timestamp with time zone'],
@@ -40,8 +62,8 @@ const BOOKKEEPING: ReadonlyMap<string, string> = new Map([
 
 /**
  * The SQL that makes the inbox and what mappings need, for those who run their migrations
- * themselves. Every statement can be run again; what is there is left as it is. Columns of Buktor's
- * are `text`: give them the types you want before you run it.
+ * themselves. Every statement can be run again; what is there is left as it is. Columns have the types
+ * that the mappings give them, and are `text` where they give none: change that before you run it.
  *
  * @example
  * ```ts
@@ -70,11 +92,15 @@ function keyList({ key }: TableSpec): string {
   return ['client_id', ...key].map(quote).join(', ');
 }
 
-function addColumns({ table }: TableSpec, names: readonly string[]): string {
+function addColumns(spec: TableSpec, names: readonly string[]): string {
   const additions = names.map(
-    (name) => `\n  ADD COLUMN IF NOT EXISTS ${quote(name)} ${BOOKKEEPING.get(name) ?? 'text'}`,
+    (name) => `\n  ADD COLUMN IF NOT EXISTS ${quote(name)} ${columnType(spec, name)}`,
   );
-  return `ALTER TABLE ${quote(table)}${additions.join(',')}`;
+  return `ALTER TABLE ${quote(spec.table)}${additions.join(',')}`;
+}
+
+function columnType(spec: TableSpec, name: string): string {
+  return BOOKKEEPING.get(name) ?? TYPES[typeOf(spec, name) ?? 'string'];
 }
 
 /**
@@ -199,7 +225,15 @@ function checkTable(info: TableInfo, spec: TableSpec, { sql, missing, faults }: 
     if (column?.isGenerated === true) {
       faults.push(`${table}.${name} is generated and cannot be written`);
     }
-    if (column !== undefined) continue;
+    if (column !== undefined) {
+      const type = typeOf(spec, name);
+      if (type !== undefined && LOSSY[type]?.includes(column.type) === true) {
+        faults.push(
+          `${table}.${name} is of type ${column.declared}, which changes the ${type}s of the mapping: it must be ${TYPES[type]}`,
+        );
+      }
+      continue;
+    }
     if (spellingOf(info, name) !== undefined) faults.push(missingColumn(info, name));
     else {
       missing.push(`column ${table}.${name} is missing`);

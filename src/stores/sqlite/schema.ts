@@ -1,5 +1,6 @@
 import { SchemaError } from '../../errors.ts';
-import type { TableSpec } from '../../mapping/tables.ts';
+import type { FieldType } from '../../mapping/document.ts';
+import { type TableSpec, typeOf } from '../../mapping/tables.ts';
 import { DELETED_AT } from '../../merge.ts';
 import type { Session } from './connection.ts';
 import { quote } from './driver.ts';
@@ -97,17 +98,44 @@ interface ColumnInfo {
   readonly pk: number;
 }
 
-function createTable({ table, key, columns }: TableSpec): string {
+/** The type of a column we make. Without one there is no affinity, and a value is stored as it is. */
+const TYPES: Readonly<Record<FieldType, string>> = {
+  string: ' TEXT',
+  integer: ' INTEGER',
+  number: ' REAL',
+  // As text, because SQLite's numbers are doubles.
+  decimal: ' TEXT',
+  boolean: ' INTEGER',
+  date: ' TEXT',
+  datetime: ' TEXT',
+  json: '',
+};
+
+/**
+ * Whether a column would change what a field stores: its affinity makes numbers of texts that look
+ * like some, 7 of "007" and 1.1 of "1.10". Section 3.1 of "Datatypes In SQLite".
+ */
+function changesValues(type: FieldType | undefined, declared: string): boolean {
+  if (type !== 'string' && type !== 'decimal') return false;
+  return /int/i.test(declared) || !/char|clob|text|blob|^any$|^$/i.test(declared);
+}
+
+function createTable(spec: TableSpec): string {
+  const { table, key, columns } = spec;
   const lines = [
     'client_id TEXT NOT NULL',
     ...key.map((column) => `${quote(column)} TEXT NOT NULL`),
-    // No type, so no affinity: a value is stored as it was sent.
-    ...columns.map(quote),
+    ...columns.map((column) => `${quote(column)}${columnType(spec, column)}`),
     'his_versions TEXT',
     `${DELETED_AT} TEXT`,
     `UNIQUE (client_id, ${key.map(quote).join(', ')})`,
   ];
   return `CREATE TABLE ${quote(table)} (\n  ${lines.join(',\n  ')}\n)`;
+}
+
+function columnType(spec: TableSpec, column: string, untyped = ''): string {
+  const type = typeOf(spec, column);
+  return (type === undefined ? '' : TYPES[type]) || untyped;
 }
 
 function checkTable(session: Session, spec: TableSpec, { sql, missing, faults }: Findings): void {
@@ -127,14 +155,19 @@ function checkTable(session: Session, spec: TableSpec, { sql, missing, faults }:
   for (const name of [...spec.columns, 'his_versions', DELETED_AT]) {
     const column = columns.get(name.toLowerCase());
     if (column === undefined) {
-      const type = name.startsWith('his_') ? ' TEXT' : untyped;
+      const type = name.startsWith('his_') ? ' TEXT' : columnType(spec, name, untyped);
       missing.push(`column ${table}.${name} is missing`);
       sql.push(`ALTER TABLE ${quote(table)} ADD COLUMN ${quote(name)}${type}`);
     } else if (column.name !== name) {
       // The versions in his_versions go by this name.
       faults.push(`${table}.${name} is spelled ${column.name} in the table`);
-    } else if (column.hidden > 1)
+    } else if (column.hidden > 1) {
       faults.push(`${table}.${name} is generated and cannot be written`);
+    } else if (changesValues(typeOf(spec, name), column.type)) {
+      faults.push(
+        `${table}.${name} is of type ${column.type}, which changes the ${typeOf(spec, name) ?? ''}s of the mapping: it must be TEXT`,
+      );
+    }
   }
   const known = new Set(identity.map((name) => name.toLowerCase()));
   // SQLite itself fills an INTEGER PRIMARY KEY and what is generated.
