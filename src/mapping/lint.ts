@@ -4,7 +4,7 @@ import { compileMappings, type CompileOptions } from './compile.ts';
 import type { MappingDocument } from './document.ts';
 import { isShadowed } from './path.ts';
 import { bySubject, type MappingSample } from './samples.ts';
-import { transformFields } from './transform.ts';
+import { readField, transformFields } from './transform.ts';
 import type { CompiledMapping, MappingSet } from './types.ts';
 import { unmappedFields } from './unmapped.ts';
 
@@ -29,7 +29,7 @@ export interface Coverage {
   readonly status: 'mapped' | 'declined' | 'unmapped';
   /** How many samples there were. */
   readonly events: number;
-  /** Columns that none of them filled. */
+  /** Columns for which none of them has a value, be it one that is refused. */
   readonly neverFilled: readonly string[];
   /** Source fields that occur and that no rule names, as JSON Pointers into `data`. */
   readonly neverUsed: readonly string[];
@@ -104,11 +104,10 @@ function cover(
   const warnings = new Tally();
   for (const [sample, data] of events) {
     const result = transformFields(mapping, data);
-    if (result.ok) {
-      for (const column of [...Object.keys(result.key), ...Object.keys(result.values)]) {
-        unfilled.delete(column);
-      }
-    } else for (const fault of result.errors) failures.add(fault, sample);
+    if (!result.ok) for (const fault of result.errors) failures.add(fault, sample);
+    for (const field of mapping.fields) {
+      if (readField(field, data) !== undefined) unfilled.delete(field.to);
+    }
     for (const path of unmappedFields(mapping, data)) unused.add(path);
     for (const { paths } of mapping.fields) {
       for (const path of paths.filter((source) => isShadowed(source, data))) {

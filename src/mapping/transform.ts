@@ -85,12 +85,8 @@ const NO_KEY = new Refused('must be a string that is not empty, or an integer be
 
 /** What is stored for a field; `undefined` where there is nothing to store. */
 function transformField(field: CompiledField, data: JsonObject): JsonValue | Refused | undefined {
-  const { paths, steps } = field;
-  let value = (paths[0] as SourcePath).read(data);
-  for (let i = 1; value === undefined && i < paths.length; i++) {
-    value = (paths[i] as SourcePath).read(data);
-  }
-  if (value === undefined) value = field.default;
+  const { steps } = field;
+  let value = readField(field, data);
   if (value === undefined) return field.required ? REQUIRED : undefined;
   for (let i = 0; i < steps.length && value !== null; i++) {
     const result: JsonValue | Refused = (steps[i] as Step).convert(value, data);
@@ -98,6 +94,18 @@ function transformField(field: CompiledField, data: JsonObject): JsonValue | Ref
     value = result;
   }
   return finish(field, value);
+}
+
+/** The value of the first source that is there, else the default. */
+export function readField(
+  { paths, default: fallback }: CompiledField,
+  data: JsonObject,
+): JsonValue | undefined {
+  let value = (paths[0] as SourcePath).read(data);
+  for (let i = 1; value === undefined && i < paths.length; i++) {
+    value = (paths[i] as SourcePath).read(data);
+  }
+  return value === undefined ? fallback : value;
 }
 
 /** The source a field was read from; its first where none is there. */
