@@ -14,27 +14,40 @@ const shared: Options = {
 // Once for all builds below; tsup's own `clean` would have them clear each other's files.
 rmSync('dist', { recursive: true, force: true });
 
+const entry = {
+  index: 'src/index.ts',
+  'adapters/express': 'src/adapters/express.ts',
+  'adapters/fastify': 'src/adapters/fastify.ts',
+  'adapters/fetch': 'src/adapters/fetch.ts',
+  'stores/memory': 'src/stores/memory.ts',
+  'stores/postgres': 'src/stores/postgres.ts',
+  'stores/sqlite': 'src/stores/sqlite.ts',
+  'stores/redis': 'src/stores/redis.ts',
+  'testing/index': 'src/testing/index.ts',
+  'schemas/index': 'src/schemas/index.ts',
+};
+
 const config: Options[] = [
   {
     ...shared,
-    entry: {
-      index: 'src/index.ts',
-      'adapters/express': 'src/adapters/express.ts',
-      'adapters/fastify': 'src/adapters/fastify.ts',
-      'adapters/fetch': 'src/adapters/fetch.ts',
-      'stores/memory': 'src/stores/memory.ts',
-      'stores/postgres': 'src/stores/postgres.ts',
-      'stores/sqlite': 'src/stores/sqlite.ts',
-      'stores/redis': 'src/stores/redis.ts',
-      'testing/index': 'src/testing/index.ts',
-      'schemas/index': 'src/schemas/index.ts',
-    },
-    format: ['esm', 'cjs'],
+    entry,
+    format: ['esm'],
     dts: true,
     async onSuccess() {
       for (const name of ['envelope', 'his-json-mapping']) {
         await cp(`src/schemas/${name}.schema.json`, `dist/schemas/${name}.schema.json`);
       }
+    },
+  },
+  {
+    ...shared,
+    entry,
+    format: ['cjs'],
+    dts: true,
+    // It is an ES module only, which Node before 20.19 cannot require.
+    noExternal: ['temporal-polyfill'],
+    async onSuccess() {
+      await cp('node_modules/temporal-polyfill/LICENSE', 'dist/temporal-polyfill.LICENSE');
     },
   },
   {

@@ -4,16 +4,15 @@
 /**
  * "Patient/example" → "example"
  *
- * @param {any} reference
- * @returns {string}
+ * @param {string} reference
  */
-export const referenceId = (reference) => reference.split('/').at(-1);
+export const referenceId = (reference) => reference.slice(reference.lastIndexOf('/') + 1);
 
 /**
  * The id of the first reference to a resource of a type, or null.
  *
- * @param {any} references
- * @param {{ parameters: any }} context
+ * @param {{ reference?: string }[]} references
+ * @param {{ parameters: string }} context
  * @returns {string | null}
  */
 export const referenceIdOf = (references, { parameters: type }) => {
@@ -26,8 +25,8 @@ export const referenceIdOf = (references, { parameters: type }) => {
 /**
  * The id of the first participant of a type: `participant[].actor`.
  *
- * @param {any} participants
- * @param {{ parameters: any }} context
+ * @param {{ actor?: { reference?: string } }[]} participants
+ * @param {{ parameters: string }} context
  * @returns {string | null}
  */
 export const actorId = (participants, context) => {
@@ -39,8 +38,8 @@ export const actorId = (participants, context) => {
 /**
  * The value of the first contact point of a system: phone, email, …; or null.
  *
- * @param {any} telecom
- * @param {{ parameters: any }} context
+ * @param {{ system?: string, value?: string }[]} telecom
+ * @param {{ parameters: string }} context
  * @returns {string | null}
  */
 export const contact = (telecom, { parameters: system }) => {

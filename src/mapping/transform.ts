@@ -44,8 +44,7 @@ export function transformFields(mapping: CompiledMapping, data: JsonObject): Tra
   const key: Record<string, string> = {};
   const values: Record<string, JsonValue> = {};
   const { fields, constants } = mapping;
-  for (let i = 0; i < fields.length; i++) {
-    const field = fields[i] as CompiledField;
+  for (const field of fields) {
     if (field.isRename && !field.isKey) {
       const { source } = field;
       if (Object.hasOwn(data, source)) {

@@ -130,7 +130,7 @@ function describeTypes(): string {
 }
 
 function ruleCode(rule: TypeRule): string {
-  return Object.keys(rule).length === 0 ? '' : code(rule as JsonObject);
+  return Object.keys(rule).length === 0 ? '' : code(rule);
 }
 
 function code(value: JsonValue): string {
