@@ -39,8 +39,10 @@ const RENAMED: readonly string[] = [
   'America/Nuuk',
 ];
 
+let named: readonly string[] | undefined;
+
 function zonesToName(): Iterable<string> {
-  return [...RENAMED, ...zoneNames()];
+  return (named ??= [...RENAMED, ...zoneNames()]);
 }
 
 /** Two zones with the same id are the same zone. */

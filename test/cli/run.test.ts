@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/run.ts';
@@ -229,6 +230,63 @@ describe('dev', () => {
       out: expect.stringContaining('200 appointment.created evt_123456') as string,
     });
     await expect(fetch(origin)).rejects.toThrow();
+  });
+
+  it('maps by its file as that is now, and goes on with the last good version of it', async () => {
+    const folder = scratchFolder();
+    const mapping = join(folder, 'm.json');
+    const to = (column: string) =>
+      JSON.stringify({
+        clients: {
+          1001: {
+            mappings: { 'appointment.*': { fields: { his_appointment_id: 'id', s: column } } },
+          },
+        },
+      });
+    writeFileSync(mapping, to('a'));
+    let stop: () => void = () => undefined;
+    const stopped = new Promise<void>((resolve) => (stop = resolve));
+    let out = '';
+    const db = join(folder, 'dev.db');
+    const running = call(
+      ['dev', '--port', '0', '--db', db, '--token', 'tok', '--mapping', mapping],
+      { stopped },
+      (text) => (out += text),
+    );
+    const printed = (text: string | RegExp) =>
+      vi.waitFor(
+        () => {
+          expect(out).toMatch(text);
+        },
+        { timeout: 10_000 },
+      );
+    await printed(/Listening on/);
+    const url = `${/Listening on (\S+)/.exec(out)![1]!}/his/receive`;
+    const send = (id: string) =>
+      fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: 'Bearer tok' },
+        body: JSON.stringify({ event_type: 'appointment.created', his_appointment_id: id, s: id }),
+      });
+    expect((await send('one')).status).toBe(200);
+    writeFileSync(mapping, to('b'));
+    await printed(`Mapping reloaded: version ${sha256(to('b'))}`);
+    expect((await send('two')).status).toBe(200);
+    writeFileSync(mapping, '{"clients":7}');
+    await printed(
+      /NOT reloaded\. The mapping document has faults:\n {2}- 1:2 \/clients: must be an object/,
+    );
+    expect((await send('three')).status).toBe(200);
+    stop();
+    await running;
+    const database = new DatabaseSync(db, { readOnly: true });
+    const rows = database.prepare('SELECT id, a, b FROM appointment').all();
+    database.close();
+    expect(rows.map((row) => ({ ...row }))).toEqual([
+      { id: 'one', a: 'one', b: null },
+      { id: 'two', a: null, b: 'two' },
+      { id: 'three', a: null, b: 'three' },
+    ]);
   });
 
   it.each([
