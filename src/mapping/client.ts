@@ -23,8 +23,7 @@ export class ClientCompiler {
   readonly #report: Report;
   readonly #types: ReadonlySet<string>;
   readonly #tables: TableRegistry;
-  // What templates have, by the zone of the client that extends them.
-  readonly #clients = new Map<Drafts, Map<string, ClientMappings>>();
+  /** What templates have, by the zone of the client that extends them. */
   readonly #mappings = new Map<MappingDraft, Map<string, Compiled>>();
 
   constructor(report: Report, types: ReadonlySet<string>) {
@@ -38,18 +37,8 @@ export class ClientCompiler {
     return this.#tables.specs();
   }
 
-  /**
-   * @param place - Where the client stands.
-   * @param isShared - It has nothing of its own but a zone.
-   */
-  compile(layer: Layer, place: string, isShared: boolean): ClientMappings {
-    if (!isShared) return this.#compile(layer, place);
-    return remember(this.#clients, layer.drafts, zoneId(layer.zone), () =>
-      this.#compile(layer, place),
-    );
-  }
-
-  #compile({ drafts, zone }: Layer, place: string): ClientMappings {
+  /** @param place - Where the client stands. */
+  compile({ drafts, zone }: Layer, place: string): ClientMappings {
     const mappings = new Map<string, CompiledMapping | null>();
     const zoneKey = zoneId(zone);
     for (const [type, draft] of drafts) {

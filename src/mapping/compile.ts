@@ -80,6 +80,8 @@ class Compiler {
   /** Event types and wildcards. */
   readonly #types: ReadonlySet<string>;
   readonly #templates = new Map<string, Template>();
+  /** By template and zone. */
+  readonly #shared = new Map<string, Map<string, { mappings?: ClientMappings }>>();
   #context: DraftContext | undefined;
 
   constructor({ types = [], transforms = {} }: CompileOptions) {
@@ -122,14 +124,35 @@ class Compiler {
   }
 
   #client(id: string, value: JsonValue, compiler: ClientCompiler): ClientMappings | undefined {
-    const place = `/clients/${escapePointer(id)}`;
     if (!IDENTIFIER_PATTERN.test(id)) {
-      this.#report.fault(place, 'a client id is 1 to 255 visible ASCII characters');
+      this.#report.fault(
+        `/clients/${escapePointer(id)}`,
+        'a client id is 1 to 255 visible ASCII characters',
+      );
     }
+    const shared = this.#sharedBy(value);
+    if (shared?.mappings !== undefined) return shared.mappings;
+    const { faults } = this.#report;
+    const before = faults.length;
+    const place = `/clients/${escapePointer(id)}`;
     const layer = this.#layer(value, place, undefined);
     if (layer === undefined) return undefined;
-    const isShared = isObject(value) && value['mappings'] === undefined;
-    return compiler.compile(layer, place, isShared);
+    const mappings = compiler.compile(layer, place);
+    if (shared !== undefined && faults.length === before) shared.mappings = mappings;
+    return mappings;
+  }
+
+  /** What clients have that extend a template, perhaps in a zone, and write nothing of their own. */
+  #sharedBy(value: JsonValue): { mappings?: ClientMappings } | undefined {
+    if (!isObject(value)) return undefined;
+    for (const member in value) if (member !== 'extends' && member !== 'timezone') return undefined;
+    const { extends: template, timezone = '' } = value;
+    if (typeof template !== 'string' || typeof timezone !== 'string') return undefined;
+    let zones = this.#shared.get(template);
+    if (zones === undefined) this.#shared.set(template, (zones = new Map()));
+    let shared = zones.get(timezone);
+    if (shared === undefined) zones.set(timezone, (shared = {}));
+    return shared;
   }
 
   #readHead(root: JsonObject): void {

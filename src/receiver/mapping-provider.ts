@@ -79,6 +79,12 @@ interface Entry {
   readonly until: number;
 }
 
+interface Loading {
+  /** What the client has until then. */
+  readonly inForce: MappingSet | undefined;
+  found: Promise<MappingSet | undefined>;
+}
+
 class Provider implements ProvidedMappings {
   readonly types: readonly string[];
   readonly current = undefined;
@@ -92,7 +98,8 @@ class Provider implements ProvidedMappings {
   readonly #attached = new Attached();
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry>();
-  readonly #loading = new Map<string, Promise<MappingSet | undefined>>();
+  /** What is being fetched; one that is not in here any more was forgotten meanwhile. */
+  readonly #loading = new Map<string, Loading>();
 
   constructor(load: LoadMappings, options: ProviderOptions) {
     const { maxAge, maxClients, maxLoads, onError, now = Date.now, ...compileOptions } = options;
@@ -116,12 +123,11 @@ class Provider implements ProvidedMappings {
       return entry.mappings;
     }
     const known = this.#loading.get(clientId);
-    if (known !== undefined) return known;
-    const loading = this.#refresh(clientId, entry?.mappings).finally(() => {
-      if (this.#loading.get(clientId) === loading) this.#loading.delete(clientId);
-    });
+    if (known !== undefined) return known.found;
+    const loading: Loading = { inForce: entry?.mappings, found: Promise.resolve(undefined) };
     this.#loading.set(clientId, loading);
-    return loading;
+    loading.found = this.#refresh(clientId, loading);
+    return loading.found;
   }
 
   attach(prepare: PrepareMappings): () => void {
@@ -140,22 +146,22 @@ class Provider implements ProvidedMappings {
     if (clientId === undefined) this.#loading.clear();
   }
 
-  async #refresh(
-    clientId: string,
-    inForce: MappingSet | undefined,
-  ): Promise<MappingSet | undefined> {
+  async #refresh(clientId: string, loading: Loading): Promise<MappingSet | undefined> {
+    const { inForce } = loading;
     try {
       const loaded = await this.#slots.run(() => this.#load(clientId));
       const mappings = loaded ? this.#compile(loaded, inForce) : undefined;
       if (mappings !== undefined && mappings !== inForce) await this.#attached.prepare(mappings);
-      this.#keep(clientId, mappings, mappings === undefined ? SHORT : this.#maxAge);
+      this.#keep(clientId, loading, mappings, mappings === undefined ? SHORT : this.#maxAge);
       return mappings;
     } catch (error) {
       if (inForce === undefined) throw error;
-      this.#keep(clientId, inForce, SHORT);
+      this.#keep(clientId, loading, inForce, SHORT);
       const onError = this.#onError;
       tell(onError && ((told): unknown => onError(told, clientId)), error);
       return inForce;
+    } finally {
+      if (this.#loading.get(clientId) === loading) this.#loading.delete(clientId);
     }
   }
 
@@ -168,7 +174,8 @@ class Provider implements ProvidedMappings {
     return mappings.version === inForce?.version ? inForce : mappings;
   }
 
-  #keep(clientId: string, mappings: MappingSet | undefined, age: number): void {
+  #keep(clientId: string, loading: Loading, mappings: MappingSet | undefined, age: number): void {
+    if (this.#loading.get(clientId) !== loading) return;
     this.#entries.delete(clientId);
     const until = this.#now() + Math.min(age, this.#maxAge);
     this.#entries.set(clientId, { mappings, until });

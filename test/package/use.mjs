@@ -20,7 +20,7 @@ const require = createRequire(import.meta.url);
 const schema = require.resolve('@buktor/his-webhook/schemas/envelope.schema.json');
 assert.equal(JSON.parse(readFileSync(schema, 'utf8')).title, 'HIS Webhook event');
 const format = require.resolve('@buktor/his-webhook/schemas/his-json-mapping.schema.json');
-assert.equal(JSON.parse(readFileSync(format, 'utf8')).title, 'HIS Webhook mapping document');
+assert.equal(JSON.parse(readFileSync(format, 'utf8')).title, 'HIS JSON mapping');
 assert.equal(typeof fastifyReceiver, 'function');
 assert.equal(typeof expressReceiver, 'function');
 

@@ -500,6 +500,24 @@ describe('mappingProvider', () => {
     expect(loads).toEqual(['c', 'd', 'c', 'd']);
   });
 
+  it('does not keep what was being fetched when it was told to forget', async () => {
+    const answers: ((document: MappingDocument) => void)[] = [];
+    const { provider } = provide(() => new Promise((resolve) => answers.push(resolve)));
+    const before = provider.find('c');
+    await vi.waitFor(() => {
+      expect(answers).toHaveLength(1);
+    });
+    provider.forget('c');
+    const after = provider.find('c');
+    expect(answers).toHaveLength(2);
+    answers[1]?.(to('new'));
+    const found = await after;
+    answers[0]?.(to('old'));
+    expect((await before)?.tables[0]?.columns).toEqual(['old']);
+    expect(provider.find('c')).toBe(found);
+    expect(found?.tables[0]?.columns).toEqual(['new']);
+  });
+
   it.each<[ProviderOptions]>([
     [{ maxAge: -1 }],
     [{ maxClients: 0 }],
