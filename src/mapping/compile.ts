@@ -148,8 +148,8 @@ class Compiler {
     for (const member in value) if (member !== 'extends' && member !== 'timezone') return undefined;
     const { extends: template, timezone = '' } = value;
     if (typeof template !== 'string' || typeof timezone !== 'string') return undefined;
-    let zones = this.#shared.get(template);
-    if (zones === undefined) this.#shared.set(template, (zones = new Map()));
+    const zones = this.#shared.get(template) ?? new Map<string, { mappings?: ClientMappings }>();
+    this.#shared.set(template, zones);
     let shared = zones.get(timezone);
     if (shared === undefined) zones.set(timezone, (shared = {}));
     return shared;
