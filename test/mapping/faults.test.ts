@@ -72,6 +72,15 @@ describe('positions', () => {
     ]);
   });
 
+  it('go by the text, not by the order in which faults are found', () => {
+    const text = '{"clients":{"1":{"mappings":{}, "x":1}},\n"version":2,\n"valueMaps":1}';
+    expect(faultsOf(text).map(({ line, path }) => `${String(line)} ${path}`)).toEqual([
+      '1 /clients/1/x',
+      '2 /version',
+      '3 /valueMaps',
+    ]);
+  });
+
   it('count UTF-16 code units, with any end of line', () => {
     expect(lines('{"clients":{},\r\n\t"\ud83d\ude00": 1, "x": 2}')).toEqual([
       '2:2 /\ud83d\ude00 is not a member of the format; it has $schema, version, valueMaps, templates, clients',
@@ -422,6 +431,22 @@ describe('faults of the language', () => {
       a: { mappings: { 'service.*': { fields: { his_service_id: 'id', s: 'id' } } } },
     };
     expect(faultsOf({ templates, clients: extending })).toHaveLength(1);
+  });
+
+  it('are reported wherever they stand, however often the same is written', () => {
+    const client = {
+      mappings: { 'service.*': { fields: { his_service_id: 'id', s: { to: 's', type: 'texd' } } } },
+    };
+    expect(faultsOf({ clients: { 1: client, 2: client } }).map(({ path }) => path)).toEqual([
+      '/clients/1/mappings/service.*/fields/s/type',
+      '/clients/2/mappings/service.*/fields/s/type',
+    ]);
+    const templates = { a: { mappings: {} } };
+    const lost = { extends: 'a', timezone: 'Mars/Olympus' };
+    expect(faultsOf({ templates, clients: { 1: lost, 2: lost } }).map(({ path }) => path)).toEqual([
+      '/clients/1/timezone',
+      '/clients/2/timezone',
+    ]);
   });
 
   it('name the client where a template leaves the zone to it', () => {

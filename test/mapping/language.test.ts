@@ -123,11 +123,19 @@ describe('values of every kind', () => {
     (name) => {
       const mapping = compile({
         key: ['k'],
-        fields: { k: 'k', [name]: 'a', [`o.${name}`]: { to: 'b', type: 'string' } },
+        fields: {
+          k: 'k',
+          [name]: ['a', { to: 'c', type: 'json' }, { to: 'd', fallback: [name] }],
+          [`o.${name}`]: { to: 'b', type: 'string' },
+        },
       });
-      expect(transformFields(mapping, { k: '1', o: {} })).toMatchObject({ ok: true, values: {} });
+      expect(transformFields(mapping, { k: '1', o: {} })).toEqual({
+        ok: true,
+        key: { k: '1' },
+        values: {},
+      });
       expect(transformFields(mapping, { k: '1', [name]: 'v', o: { [name]: 'w' } })).toMatchObject({
-        values: { a: 'v', b: 'w' },
+        values: { a: 'v', b: 'w', c: 'v', d: 'v' },
       });
     },
   );
@@ -372,6 +380,74 @@ describe('inheritance', () => {
       key: { id: '1' },
       values: {},
     });
+  });
+
+  it('has zone and unmapped of the inherited mapping where the own one has none', () => {
+    const templates = {
+      t: {
+        timezone: 'Asia/Kolkata',
+        mappings: {
+          'appointment.*': {
+            key: ['k'],
+            timezone: 'Europe/Berlin',
+            unmapped: 'error' as const,
+            fields: { k: 'k', at: { to: 'at', type: 'datetime' as const } },
+          },
+        },
+      },
+    };
+    const mappings = { 'appointment.*': { fields: { s: 's' } } };
+    const set = compileMappings({ templates, clients: { c: { extends: 't', mappings } } });
+    const mapping = resolveMapping(set, 'c', TYPE)!;
+    const data = { k: '1', at: '2025-06-01T12:00:00', s: 1 };
+    expect(transformFields(mapping, data)).toMatchObject({
+      values: { at: '2025-06-01T10:00:00Z', s: 1 },
+    });
+    expect(transformFields(mapping, { ...data, x: 1 })).toMatchObject({
+      errors: [{ path: '/x' }],
+    });
+  });
+
+  it('keeps clients of one template apart by their zones, with and without mappings of their own', () => {
+    const templates = {
+      t: {
+        mappings: {
+          'appointment.*': {
+            key: ['k'],
+            fields: { k: 'k', at: { to: 'at', type: 'datetime' as const } },
+          },
+          'service.*': { fields: { his_service_id: 'id' } },
+        },
+      },
+    };
+    const own = { 'service.*': null };
+    const clients = {
+      a: { extends: 't', timezone: 'Asia/Kolkata' },
+      b: { extends: 't', timezone: 'Europe/Berlin' },
+      c: { extends: 't', timezone: 'Asia/Kolkata', mappings: own },
+      d: { extends: 't', timezone: 'Europe/Berlin', mappings: own },
+      e: { extends: 't', timezone: { path: 'tz' } },
+      f: { extends: 't', timezone: { path: 'zone' } },
+      g: { extends: 't', timezone: 'Asia/Kolkata' },
+    };
+    const set = compileMappings({ templates, clients });
+    const data = { k: '1', at: '2025-06-01T12:00:00', tz: 'UTC', zone: 'Asia/Tokyo' };
+    const found = Object.keys(clients).map((client) => {
+      const result = transformFields(resolveMapping(set, client, TYPE)!, data);
+      return result.ok ? result.values['at'] : result.errors;
+    });
+    expect(found).toEqual([
+      '2025-06-01T06:30:00Z',
+      '2025-06-01T10:00:00Z',
+      '2025-06-01T06:30:00Z',
+      '2025-06-01T10:00:00Z',
+      '2025-06-01T12:00:00Z',
+      '2025-06-01T03:00:00Z',
+      '2025-06-01T06:30:00Z',
+    ]);
+    expect(resolveMapping(set, 'c', 'service.created')).toBeNull();
+    // Those that are the same are one.
+    expect(set.clients.get('g')).toBe(set.clients.get('a'));
   });
 
   it('goes over several templates', () => {
