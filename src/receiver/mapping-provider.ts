@@ -220,23 +220,22 @@ class Slots {
     this.#free = slots;
   }
 
-  /**
-   * Runs work in its turn. Once the signal says that nobody waits for it any more, it gives its
-   * place to the next, or is not begun: work that hangs must not hold up the others for ever.
-   */
+  /** Runs work in its turn; it is not begun once the signal says that nobody waits any more. */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;
     else await this.#turn(signal);
-    const ended = new AbortController();
+    let isHeld = true;
     const leave = (): void => {
-      ended.abort();
-      this.#leave();
+      if (isHeld) this.#leave();
+      isHeld = false;
     };
-    signal.addEventListener('abort', leave, { signal: ended.signal });
+    const timer = setTimeout(leave, LONGEST);
+    timer.unref();
     try {
       return await work();
     } finally {
-      if (!ended.signal.aborted) leave();
+      clearTimeout(timer);
+      leave();
     }
   }
 
@@ -264,6 +263,12 @@ class Slots {
     }
   }
 }
+
+/**
+ * How long a look-up holds its place: one that hangs, whatever its signal says, must neither be
+ * joined by ever more of them nor hold up the others for ever.
+ */
+const LONGEST = 60_000;
 
 /** A longer setTimeout would fire at once. */
 const MAX_DELAY = 2 ** 31 - 1;

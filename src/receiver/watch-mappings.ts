@@ -74,7 +74,7 @@ export const POLL_INTERVAL = 200;
 const READS = 15;
 
 /** How many looks lie between two tries to prepare the store. */
-const RETRY_AFTER = 10;
+const RETRY_AFTER = 5;
 
 type FileSystem = typeof fs;
 
