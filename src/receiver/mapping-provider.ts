@@ -3,11 +3,16 @@ import { ConfigurationError } from '../errors.ts';
 import { COMPILE_OPTIONS, compileMappings, type CompileOptions } from '../mapping/compile.ts';
 import type { MappingDocument } from '../mapping/document.ts';
 import type { MappingSet } from '../mapping/types.ts';
+import { withDeadline } from './deadline.ts';
 import { Attached, type MappingSource, type PrepareMappings, tell } from './mapping-source.ts';
 
-/** Fetches the mappings of a client: a document, in any form, or compiled; `null` where it has none. */
+/**
+ * Fetches the mappings of a client: a document, in any form, or compiled; `null` where it has none.
+ * The signal tells when nobody waits any more.
+ */
 export type LoadMappings = (
   clientId: string,
+  options: { readonly signal: AbortSignal },
 ) => Promise<MappingDocument | MappingSet | string | Uint8Array | null | undefined>;
 
 /** Options of {@link mappingProvider}. */
@@ -18,6 +23,13 @@ export interface ProviderOptions extends CompileOptions {
   readonly maxClients?: number;
   /** How many look-ups run at the same time; the others wait. @default 16 */
   readonly maxLoads?: number;
+  /**
+   * How long a look-up may take, its turn included, in milliseconds; one that takes longer counts
+   * as failed. Shorter than the receiver's `lookupTimeout`, so that mappings that are in force stay
+   * so while the database hangs.
+   * @default 4_000
+   */
+  readonly loadTimeout?: number;
   /**
    * Told why newer mappings of a client are not in force, while older ones stay so. Without it the
    * process warns.
@@ -69,7 +81,15 @@ export function mappingProvider(
   return new Provider(load, options);
 }
 
-const OPTIONS = [...COMPILE_OPTIONS, 'maxAge', 'maxClients', 'maxLoads', 'onError', 'now'];
+const OPTIONS = [
+  ...COMPILE_OPTIONS,
+  'maxAge',
+  'maxClients',
+  'maxLoads',
+  'loadTimeout',
+  'onError',
+  'now',
+];
 
 /** How long it is remembered that a client has no mappings, or that newer ones could not be had. */
 const SHORT = 5_000;
@@ -94,6 +114,7 @@ class Provider implements ProvidedMappings {
   readonly #now: () => number;
   readonly #maxAge: number;
   readonly #maxClients: number;
+  readonly #loadTimeout: number;
   readonly #slots: Slots;
   readonly #attached = new Attached();
   /** In the order of their last use. */
@@ -102,13 +123,14 @@ class Provider implements ProvidedMappings {
   readonly #loading = new Map<string, Loading>();
 
   constructor(load: LoadMappings, options: ProviderOptions) {
-    const { maxAge, maxClients, maxLoads, onError, now = Date.now, ...compileOptions } = options;
+    const { maxAge, maxClients, maxLoads, loadTimeout, onError, now, ...compileOptions } = options;
     this.#load = load;
     this.#compileOptions = compileOptions;
     this.#onError = onError;
-    this.#now = now;
+    this.#now = now ?? Date.now;
     this.#maxAge = atLeast('maxAge', maxAge ?? 60_000, 0);
     this.#maxClients = atLeast('maxClients', maxClients ?? 1_000, 1);
+    this.#loadTimeout = atLeast('loadTimeout', loadTimeout ?? 4_000, 1, MAX_DELAY);
     this.#slots = new Slots(atLeast('maxLoads', maxLoads ?? 16, 1));
     this.types = compileOptions.types ?? [];
     // Faults of the options are found now, not with the first event.
@@ -123,8 +145,12 @@ class Provider implements ProvidedMappings {
       return entry.mappings;
     }
     const known = this.#loading.get(clientId);
-    if (known !== undefined) return known.found;
-    const loading: Loading = { inForce: entry?.mappings, found: Promise.resolve(undefined) };
+    if (known !== undefined) return known;
+    // Not any more, once it was overtaken by forget().
+    const isWanted = (): boolean => this.#loading.get(clientId) === loading;
+    const loading = this.#refresh(clientId, entry?.mappings, isWanted).finally(() => {
+      if (isWanted()) this.#loading.delete(clientId);
+    });
     this.#loading.set(clientId, loading);
     loading.found = this.#refresh(clientId, loading);
     return loading.found;
@@ -146,17 +172,23 @@ class Provider implements ProvidedMappings {
     if (clientId === undefined) this.#loading.clear();
   }
 
-  async #refresh(clientId: string, loading: Loading): Promise<MappingSet | undefined> {
-    const { inForce } = loading;
+  async #refresh(
+    clientId: string,
+    inForce: MappingSet | undefined,
+    isWanted: () => boolean,
+  ): Promise<MappingSet | undefined> {
     try {
-      const loaded = await this.#slots.run(() => this.#load(clientId));
-      const mappings = loaded ? this.#compile(loaded, inForce) : undefined;
+      const loaded = await withDeadline('The mapping look-up', this.#loadTimeout, (signal) =>
+        this.#slots.run(signal, () => this.#load(clientId, { signal })),
+      );
+      const isAbsent = loaded === undefined || loaded === null;
+      const mappings = isAbsent ? undefined : this.#compile(loaded, inForce);
       if (mappings !== undefined && mappings !== inForce) await this.#attached.prepare(mappings);
-      this.#keep(clientId, loading, mappings, mappings === undefined ? SHORT : this.#maxAge);
+      if (isWanted()) this.#keep(clientId, mappings, isAbsent ? SHORT : this.#maxAge);
       return mappings;
     } catch (error) {
       if (inForce === undefined) throw error;
-      this.#keep(clientId, loading, inForce, SHORT);
+      if (isWanted()) this.#keep(clientId, inForce, SHORT);
       const onError = this.#onError;
       tell(onError && ((told): unknown => onError(told, clientId)), error);
       return inForce;
@@ -193,26 +225,71 @@ function isCompiled(loaded: object | string): loaded is MappingSet {
 /** Lets so many run at a time, the others in the order they came. */
 class Slots {
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   constructor(slots: number) {
     this.#free = slots;
   }
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs work in its turn; it is not begun once the signal says that nobody waits any more. */
+  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await this.#turn(signal);
+    let isHeld = true;
+    const leave = (): void => {
+      if (isHeld) this.#leave();
+      isHeld = false;
+    };
+    const timer = setTimeout(leave, LONGEST);
+    timer.unref();
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
+      clearTimeout(timer);
+      leave();
+    }
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        this.#waiting.delete(begin);
+        reject(signal.reason as Error);
+      };
+      const begin = (): void => {
+        signal.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      signal.addEventListener('abort', giveUp);
+      this.#waiting.add(begin);
+    });
+  }
+
+  #leave(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) this.#free++;
+    else {
+      this.#waiting.delete(next);
+      next();
     }
   }
 }
 
-function atLeast(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
+/**
+ * How long a look-up holds its place: one that hangs, whatever its signal says, must neither be
+ * joined by ever more of them nor hold up the others for ever.
+ */
+const LONGEST = 60_000;
+
+/** A longer setTimeout would fire at once. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+function atLeast(
+  name: string,
+  value: number,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
   throw new ConfigurationError(`${name} must be a whole number, ${String(least)} or more.`);
 }

@@ -42,13 +42,19 @@ export class Attached {
 /** Tells the host of an error nobody waits for; the process warns where it does not listen. */
 export function tell(onError: ((error: Error) => unknown) | undefined, error: unknown): void {
   const told = error instanceof Error ? error : new Error(String(error));
+  notify(() => {
+    if (onError !== undefined) return onError(told);
+    process.emitWarning(told);
+    return undefined;
+  });
+}
+
+/** Calls a listener of the host's, whose own fault must not stop the watch. */
+export function notify(listener: () => unknown): void {
   try {
-    if (onError === undefined) process.emitWarning(told);
-    else {
-      const heard = onError(told);
-      if (heard instanceof Promise) heard.catch(() => undefined);
-    }
+    const heard = listener();
+    if (heard instanceof Promise) heard.catch(() => undefined);
   } catch {
-    // A listener's fault must not stop the watch.
+    // Nobody is left to tell.
   }
 }

@@ -65,7 +65,8 @@ class WebhookReceiver implements Receiver {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#commits = new CommitQueue(settings.store, settings.limits);
-    this.#detach = settings.mappings.attach(this.#prepare);
+    // Tracked, so that close() does not close the store under it.
+    this.#detach = settings.mappings.attach((mappings) => this.#track(this.#prepare(mappings)));
     this.#pruning = setInterval(() => {
       this.#prune();
     }, PRUNE_INTERVAL);

@@ -4,7 +4,13 @@ import { ConfigurationError } from '../errors.ts';
 import { sha256 } from '../json.ts';
 import { COMPILE_OPTIONS, compileMappings, type CompileOptions } from '../mapping/compile.ts';
 import type { MappingSet } from '../mapping/types.ts';
-import { Attached, type MappingSource, type PrepareMappings, tell } from './mapping-source.ts';
+import {
+  Attached,
+  type MappingSource,
+  notify,
+  type PrepareMappings,
+  tell,
+} from './mapping-source.ts';
 
 /** Options of {@link watchMappings}. */
 export interface WatchOptions extends CompileOptions {
@@ -12,8 +18,8 @@ export interface WatchOptions extends CompileOptions {
   readonly onReload?: (mappings: MappingSet) => unknown;
   /**
    * Told why a changed file is not in force, once for each content: a `MappingDocumentError` with
-   * its faults, a `ConfigurationError` where it cannot be read, or what the store said. Without it
-   * the process warns.
+   * its faults, a `ConfigurationError` where it cannot be read, or what the store said (again when
+   * it says something else). Without it the process warns.
    */
   readonly onError?: (error: Error) => unknown;
 }
@@ -58,21 +64,33 @@ export function watchMappings(path: string, options: WatchOptions = {}): Watched
   return new WatchedFile(path, options);
 }
 
-/** How often the file is looked at, in milliseconds. */
+/** How long after one look at the file the next begins, in milliseconds. */
 export const POLL_INTERVAL = 200;
 
+/**
+ * How many looks read the file after its stamp changed: for three seconds, because a second write
+ * shows in no stamp where times are kept in whole seconds (or two of them, as FAT does).
+ */
+const READS = 15;
+
 /** How many looks lie between two tries to prepare the store. */
-const RETRY_AFTER = 10;
+const RETRY_AFTER = 5;
 
 type FileSystem = typeof fs;
+
+/** What a look found: a content by its SHA-256, or why there is none. */
+interface Reading {
+  readonly id: string;
+  readonly content: { readonly bytes: Uint8Array } | { readonly error: unknown };
+}
 
 /**
  * Looks at the file again and again. The operating system's notices would be cheaper, but miss
  * renames, links and network drives.
  *
- * What was read is settled once two looks in a row found the file unchanged: before that somebody
- * may still be writing, so a fault is not told yet; and two writes within one tick of the file
- * system's clock look like one.
+ * A reading is **settled** once two looks in a row found the same: before that somebody may still
+ * be writing. It is then **judged**, once: taken, or reported as a fault. A good version that the
+ * store could not be prepared for **waits**, and is tried again until the file changes.
  */
 class WatchedFile implements WatchedMappings {
   readonly types: readonly string[];
@@ -80,16 +98,15 @@ class WatchedFile implements WatchedMappings {
   readonly #options: WatchOptions;
   readonly #files: FileSystem;
   readonly #attached = new Attached();
-  readonly #timer: ReturnType<typeof setInterval>;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
   #current: MappingSet;
   #stamp = '';
-  #isSettled = false;
-  #isBusy = false;
-  /** What was read and cannot be used; `toldOf` is the last that was reported. */
-  #fault: { readonly id: string; readonly error: unknown } | undefined;
-  #toldOf: string | undefined;
-  /** A good version that the store could not be prepared for, and the looks until the next try. */
-  #waiting: { readonly mappings: MappingSet; looks: number } | undefined;
+  #readsLeft = 0;
+  #seen = '';
+  #judged: string;
+  /** Also how many looks are left until the next try, and the last reason that was reported. */
+  #waiting: { readonly mappings: MappingSet; looks: number; toldOf: string } | undefined;
 
   constructor(path: string, options: WatchOptions) {
     this.#path = path;
@@ -97,8 +114,8 @@ class WatchedFile implements WatchedMappings {
     this.types = options.types ?? [];
     this.#files = fileSystem();
     this.#current = this.#compile(this.#readNow());
-    this.#timer = setInterval(() => void this.#look(), POLL_INTERVAL);
-    this.#timer.unref();
+    this.#judged = this.#current.version;
+    this.#schedule();
   }
 
   get current(): MappingSet {
@@ -114,7 +131,8 @@ class WatchedFile implements WatchedMappings {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
   }
 
   #readNow(): Uint8Array {
@@ -130,72 +148,75 @@ class WatchedFile implements WatchedMappings {
     return compileMappings(bytes, options);
   }
 
+  #schedule(): void {
+    // After a look, not beside it: two looks that found the same are to lie apart.
+    this.#timer = setTimeout(() => {
+      void this.#look().then(() => {
+        if (!this.#isClosed) this.#schedule();
+      });
+    }, POLL_INTERVAL);
+    this.#timer.unref();
+  }
+
   async #look(): Promise<void> {
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    try {
-      await this.#readIfChanged();
-      if (this.#waiting !== undefined && --this.#waiting.looks <= 0) {
-        await this.#adopt(this.#waiting.mappings);
-      }
-    } finally {
-      this.#isBusy = false;
+    const reading = await this.#read();
+    if (this.#isClosed) return;
+    if (reading !== undefined) {
+      const isSettled = reading.id === this.#seen;
+      this.#seen = reading.id;
+      if (isSettled && reading.id !== this.#judged) return this.#judge(reading);
     }
-    if (this.#isSettled && this.#fault !== undefined && this.#fault.id !== this.#toldOf) {
-      this.#toldOf = this.#fault.id;
-      tell(this.#options.onError, this.#fault.error);
+    if (this.#waiting !== undefined && --this.#waiting.looks <= 0) {
+      await this.#adopt(this.#waiting.mappings, this.#waiting.toldOf);
     }
   }
 
-  async #readIfChanged(): Promise<void> {
+  /** What the file holds; `undefined` where it cannot have changed. */
+  async #read(): Promise<Reading | undefined> {
     const { stat, readFile } = this.#files.promises;
-    let stamp: string;
-    let bytes: Uint8Array | undefined;
     try {
-      stamp = stampOf(await stat(this.#path, { bigint: true }));
-      const isSame = stamp === this.#stamp;
-      if (isSame && this.#isSettled) return;
-      bytes = await readFile(this.#path);
-      this.#isSettled = isSame;
+      const stamp = stampOf(await stat(this.#path, { bigint: true }));
+      if (stamp !== this.#stamp) this.#readsLeft = READS;
+      else if (this.#readsLeft === 0) return undefined;
+      const bytes = await readFile(this.#path);
+      this.#stamp = stamp;
+      this.#readsLeft--;
+      return { id: sha256(bytes), content: { bytes } };
     } catch (error) {
-      stamp = `cannot be read: ${codeOf(error)}`;
-      this.#isSettled = stamp === this.#stamp;
-      this.#waiting = undefined;
-      this.#fault = { id: stamp, error: cannotRead(this.#path, error) };
+      this.#stamp = '';
+      const told = cannotRead(this.#path, error);
+      return { id: told.message, content: { error: told } };
     }
-    this.#stamp = stamp;
-    if (bytes !== undefined) await this.#take(bytes);
   }
 
-  async #take(bytes: Uint8Array): Promise<void> {
-    const version = sha256(bytes);
-    if (version === this.#current.version) {
-      this.#fault = this.#toldOf = this.#waiting = undefined;
-      return;
-    }
-    if (version === this.#fault?.id || version === this.#waiting?.mappings.version) return;
+  async #judge({ id, content }: Reading): Promise<void> {
+    this.#judged = id;
     this.#waiting = undefined;
+    if (id === this.#current.version) return;
     let mappings: MappingSet;
     try {
-      mappings = this.#compile(bytes);
+      if ('error' in content) throw content.error;
+      mappings = this.#compile(content.bytes);
     } catch (error) {
-      this.#fault = { id: version, error };
+      tell(this.#options.onError, error);
       return;
     }
     await this.#adopt(mappings);
   }
 
-  async #adopt(mappings: MappingSet): Promise<void> {
+  async #adopt(mappings: MappingSet, toldOf?: string): Promise<void> {
     try {
       await this.#attached.prepare(mappings);
     } catch (error) {
-      this.#waiting = { mappings, looks: RETRY_AFTER };
-      this.#fault = { id: `${mappings.version} in the store`, error };
+      const reason = String(error);
+      this.#waiting = { mappings, looks: RETRY_AFTER, toldOf: reason };
+      if (reason !== toldOf && !this.#isClosed) tell(this.#options.onError, error);
       return;
     }
+    if (this.#isClosed) return;
     this.#current = mappings;
-    this.#fault = this.#toldOf = this.#waiting = undefined;
-    tell(() => this.#options.onReload?.(mappings), undefined);
+    this.#waiting = undefined;
+    notify(() => this.#options.onReload?.(mappings));
   }
 }
 
