@@ -99,12 +99,6 @@ interface Entry {
   readonly until: number;
 }
 
-interface Loading {
-  /** What the client has until then. */
-  readonly inForce: MappingSet | undefined;
-  found: Promise<MappingSet | undefined>;
-}
-
 class Provider implements ProvidedMappings {
   readonly types: readonly string[];
   readonly current = undefined;
@@ -119,8 +113,7 @@ class Provider implements ProvidedMappings {
   readonly #attached = new Attached();
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry>();
-  /** What is being fetched; one that is not in here any more was forgotten meanwhile. */
-  readonly #loading = new Map<string, Loading>();
+  readonly #loading = new Map<string, Promise<MappingSet | undefined>>();
 
   constructor(load: LoadMappings, options: ProviderOptions) {
     const { maxAge, maxClients, maxLoads, loadTimeout, onError, now, ...compileOptions } = options;
@@ -152,8 +145,7 @@ class Provider implements ProvidedMappings {
       if (isWanted()) this.#loading.delete(clientId);
     });
     this.#loading.set(clientId, loading);
-    loading.found = this.#refresh(clientId, loading);
-    return loading.found;
+    return loading;
   }
 
   attach(prepare: PrepareMappings): () => void {
@@ -192,8 +184,6 @@ class Provider implements ProvidedMappings {
       const onError = this.#onError;
       tell(onError && ((told): unknown => onError(told, clientId)), error);
       return inForce;
-    } finally {
-      if (this.#loading.get(clientId) === loading) this.#loading.delete(clientId);
     }
   }
 
@@ -206,8 +196,7 @@ class Provider implements ProvidedMappings {
     return mappings.version === inForce?.version ? inForce : mappings;
   }
 
-  #keep(clientId: string, loading: Loading, mappings: MappingSet | undefined, age: number): void {
-    if (this.#loading.get(clientId) !== loading) return;
+  #keep(clientId: string, mappings: MappingSet | undefined, age: number): void {
     this.#entries.delete(clientId);
     const until = this.#now() + Math.min(age, this.#maxAge);
     this.#entries.set(clientId, { mappings, until });
