@@ -132,8 +132,9 @@ class PostgresStore implements EventStore, InboxStore {
   async #prepare(tables: readonly TableSpec[]): Promise<void> {
     const wanted = new Map(this.#specs);
     for (const spec of tables) {
-      const columns = [...(wanted.get(spec.table)?.columns ?? []), ...spec.columns];
-      wanted.set(spec.table, { ...spec, columns: [...new Set(columns)] });
+      const known = wanted.get(spec.table);
+      const columns = [...new Set([...(known?.columns ?? []), ...spec.columns])];
+      wanted.set(spec.table, { ...spec, columns, types: { ...known?.types, ...spec.types } });
     }
     const prepared = this.#readTables(wanted);
     await prepared;

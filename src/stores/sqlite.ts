@@ -8,14 +8,14 @@ import { checkMembers } from '../configuration.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { TableSpec } from '../mapping/tables.ts';
 import { judgeClaim, quarantineKey, quarantineQuota } from './inbox.ts';
-import { type Session, SqliteConnection, type SqliteTarget } from './sqlite/connection.ts';
+import { type Session, SqliteConnection, type SqliteTarget } from '../sqlite/connection.ts';
 import {
   isRefusal,
   refusalReason,
   type SqliteDatabase,
   type SqliteStatement,
   type SqlValue,
-} from './sqlite/driver.ts';
+} from '../sqlite/driver.ts';
 import {
   claim,
   countQuarantined,
@@ -115,7 +115,7 @@ class SqliteStore implements EventStore, InboxStore {
     this.#mode = schema;
     const lockTimeout = options.lockTimeout ?? 5_000;
     if (!(lockTimeout >= 0)) throw new ConfigurationError('lockTimeout must be 0 or more.');
-    this.#connection = new SqliteConnection(options, lockTimeout, (session) => {
+    this.#connection = new SqliteConnection('sqliteStore', options, lockTimeout, (session) => {
       // A file that was replaced has to have the tables too.
       if (this.#isPrepared) prepareSchema(session, [...this.#tables.values()], this.#mode);
     });
@@ -133,7 +133,7 @@ class SqliteStore implements EventStore, InboxStore {
     for (const spec of tables) {
       const known = wanted.get(spec.table);
       const columns = [...new Set([...(known?.columns ?? []), ...spec.columns])];
-      wanted.set(spec.table, { ...spec, columns });
+      wanted.set(spec.table, { ...spec, columns, types: { ...known?.types, ...spec.types } });
     }
     await this.#connection.transaction((session) => {
       prepareSchema(session, [...wanted.values()], this.#mode);
@@ -147,7 +147,7 @@ class SqliteStore implements EventStore, InboxStore {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly Verdict[]> {
     const run = <T>(work: (session: Session) => T): Promise<T> =>
-      this.#connection.transaction(work, options.signal);
+      this.#connection.transaction(work, { signal: options.signal });
     try {
       return await run((session) => batch.map((change) => commitOne(session, change)));
     } catch (error) {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { Pool } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError, SchemaError } from '../../src/errors.ts';
 import type { FieldType } from '../../src/mapping/document.ts';
@@ -33,6 +34,29 @@ const columnsOf = (...columns: string[]): TableSpec => ({
 
 async function commit(store: EventStore, ...specs: ChangeSpec[]): Promise<readonly Verdict[]> {
   return store.commit(specs.map(changeOf));
+}
+
+/** A pool that does something before each statement of its clients. */
+function beforeQueries(pool: Pool, work: (text: string) => Promise<void>): PostgresPool {
+  return new Proxy(pool, {
+    get: (target, name) =>
+      name === 'connect'
+        ? async () => {
+            const client = await pool.connect();
+            return new Proxy(client, {
+              get: (target, name) => {
+                const member: unknown = Reflect.get(target, name);
+                if (typeof member !== 'function') return member;
+                if (name !== 'query') return member.bind(target) as unknown;
+                return async (query: { text: string } | string) => {
+                  await work(typeof query === 'string' ? query : query.text);
+                  return target.query(query);
+                };
+              },
+            });
+          }
+        : (Reflect.get(target, name) as unknown),
+  });
 }
 
 describe.skipIf(missingPostgres !== false)('the tables of postgresStore', () => {
@@ -169,6 +193,22 @@ describe.skipIf(missingPostgres !== false)('the tables of postgresStore', () => 
       stores.map((store) => commit(store, { id: 'e1', values: { extra: 'x' } })),
     );
     expect(verdicts.flat().sort()).toEqual(['applied', 'duplicate', 'duplicate', 'duplicate']);
+  });
+
+  it('may be created by another receiver between two looks', async () => {
+    const { pool, sql } = await scratchPostgres();
+    let isLate = false;
+    const store = postgresStore({
+      pool: beforeQueries(pool as Pool, async (text) => {
+        if (isLate || !text.includes('lower(c.relname)')) return;
+        isLate = true;
+        await sql(migrations([APPOINTMENT]));
+      }),
+      schema: 'auto',
+    });
+    await store.prepare([APPOINTMENT]);
+    expect(isLate).toBe(true);
+    expect(await commit(store, { id: 'e1', values: { status: 'a' } })).toEqual(['applied']);
   });
 
   it('may be partitioned', async () => {
@@ -324,6 +364,19 @@ describe.skipIf(missingPostgres !== false)('the columns of postgresStore', () =>
       `SELECT num_nulls(${Object.keys(types).join()}) AS n FROM appointment`,
     );
     expect(blank).toEqual({ n: 8 });
+  });
+
+  it('remember the types of earlier mappings, should they have to be made anew', async () => {
+    const { pool, sql } = await scratchPostgres();
+    const store = postgresStore({ pool, schema: 'auto' });
+    await store.prepare([{ ...columnsOf('amount'), types: { amount: 'decimal' } }]);
+    const declared = `SELECT data_type AS type FROM information_schema.columns
+      WHERE table_schema = current_schema() AND column_name = 'amount'`;
+    const before = await sql(declared);
+    expect(before).toMatchObject([{ type: 'numeric' }]);
+    await sql('DROP TABLE appointment');
+    await store.prepare([columnsOf('more')]);
+    expect(await sql(declared)).toEqual(before);
   });
 
   it('are refused where their types would change what the mapping stores', async () => {

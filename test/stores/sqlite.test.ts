@@ -378,6 +378,19 @@ describe('prepare', () => {
     expect(row).toMatchObject({ ...values, a_boolean: 1, texts: 'text'.repeat(4), real: 'real' });
   });
 
+  it('remembers the types of earlier mappings, should the tables have to be made anew', async () => {
+    const path = scratchFile();
+    const store = openStore(path);
+    await store.prepare([{ ...APPOINTMENT, columns: ['code'], types: { code: 'string' } }]);
+    execute(path, 'DROP TABLE appointment');
+    await store.prepare([{ ...APPOINTMENT, columns: ['more'] }]);
+    const declared = query(
+      path,
+      `SELECT type FROM pragma_table_info('appointment') WHERE name = 'code'`,
+    );
+    expect(declared.map(({ type }) => type)).toEqual(['TEXT']);
+  });
+
   it('refuses columns that would change what the mapping stores', async () => {
     const path = scratchFile();
     execute(

@@ -169,7 +169,8 @@ async function check(
       continue;
     }
     const other = spellings.find((name) => name.toLowerCase() === spec.table.toLowerCase());
-    if (other !== undefined) {
+    // Spelled alike, another receiver has just made it.
+    if (other !== undefined && !spellings.includes(spec.table)) {
       findings.faults.push(`table ${spec.table} is spelled ${other} in the database`);
       continue;
     }

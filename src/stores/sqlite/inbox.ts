@@ -7,7 +7,7 @@ import {
   toStoredEvent,
 } from '../inbox.ts';
 import type { EventFilter, StoredEvent } from '../types.ts';
-import type { Session } from './connection.ts';
+import type { Session } from '../../sqlite/connection.ts';
 
 /** What the inbox has under an id. */
 export function findEntry(session: Session, clientId: string, eventId: string): Entry | undefined {

@@ -1,8 +1,8 @@
 import type { JsonValue } from '../../events.ts';
 import { type Version, wins } from '../../merge.ts';
 import type { RowChange } from '../types.ts';
-import type { Session } from './connection.ts';
-import { quote, RowRefused, type SqlValue } from './driver.ts';
+import type { Session } from '../../sqlite/connection.ts';
+import { quote, RowRefused, type SqlValue } from '../../sqlite/driver.ts';
 
 /** Writes the columns that win; `false` where none does. */
 export function applyRow(session: Session, clientId: string, row: RowChange): boolean {

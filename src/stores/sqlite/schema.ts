@@ -2,8 +2,8 @@ import { SchemaError } from '../../errors.ts';
 import type { FieldType } from '../../mapping/document.ts';
 import { type TableSpec, typeOf } from '../../mapping/tables.ts';
 import { DELETED_AT } from '../../merge.ts';
-import type { Session } from './connection.ts';
-import { quote } from './driver.ts';
+import type { Session } from '../../sqlite/connection.ts';
+import { quote } from '../../sqlite/driver.ts';
 import { INBOX_COLUMNS } from '../inbox.ts';
 
 /** `auto` creates missing tables and adds missing nullable columns; `managed` only checks. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { StorageError } from '../../errors.ts';
+import { StorageError } from '../errors.ts';
 import {
   isBusy,
   isFull,
@@ -37,6 +37,13 @@ export class Session {
   }
 }
 
+/** How a transaction is run. */
+export interface TransactionOptions {
+  /** Stops waiting for another writer. */
+  readonly signal?: AbortSignal | undefined;
+  readonly isFleeting?: boolean;
+}
+
 /** Where the database is: a file, or a database the host has opened. */
 export type SqliteTarget = { readonly path: string } | { readonly database: SqliteDatabase };
 
@@ -65,6 +72,7 @@ interface Files {
  * the event loop.
  */
 export class SqliteConnection {
+  readonly #maker: string;
   readonly #target: SqliteTarget;
   readonly #lockTimeout: number;
   readonly #onOpen: (session: Session) => void;
@@ -76,11 +84,18 @@ export class SqliteConnection {
   #queue: Promise<unknown> = Promise.resolve();
 
   /**
+   * @param maker - The public function it is for, to be named in errors.
    * @param onOpen - Runs on every database that is opened, before anything else.
    * @param lockTimeout - Milliseconds to wait for another writer.
    */
-  constructor(target: SqliteTarget, lockTimeout: number, onOpen: (session: Session) => void) {
-    if ('path' in target) loadSqlite();
+  constructor(
+    maker: string,
+    target: SqliteTarget,
+    lockTimeout: number,
+    onOpen: (session: Session) => void,
+  ) {
+    this.#maker = maker;
+    if ('path' in target) loadSqlite(maker);
     // A later change of the working directory is not to move the database.
     const isFile = 'path' in target && target.path !== '' && target.path !== ':memory:';
     this.#target = isFile ? { path: resolve(target.path) } : target;
@@ -88,9 +103,17 @@ export class SqliteConnection {
     this.#onOpen = onOpen;
   }
 
-  /** Runs work inside one write transaction: all of it is durable, or nothing was written. */
-  transaction<T>(work: (session: Session) => T, signal?: AbortSignal): Promise<T> {
-    const run = this.#queue.then(() => this.#transaction(work, signal));
+  /**
+   * Runs work inside one write transaction: all of it is durable, or nothing was written.
+   *
+   * @param options - `isFleeting`: it survives a crash of the process, but may be lost with the machine.
+   *   It does not wait for the disk.
+   */
+  transaction<T>(
+    work: (session: Session) => T,
+    { signal, isFleeting = false }: TransactionOptions = {},
+  ): Promise<T> {
+    const run = this.#queue.then(() => this.#transaction(work, isFleeting, signal));
     this.#queue = run.catch(() => undefined);
     return run;
   }
@@ -104,13 +127,14 @@ export class SqliteConnection {
 
   async #transaction<T>(
     work: (session: Session) => T,
+    isFleeting: boolean,
     signal: AbortSignal | undefined,
   ): Promise<T> {
     const deadline = Date.now() + this.#lockTimeout;
     for (let attempt = 1; ; attempt++) {
       if (signal?.aborted === true) throw new StorageError('The deadline passed.');
       try {
-        return this.#attempt(work);
+        return this.#attempt(work, isFleeting);
       } catch (error) {
         if (!isBusy(error)) throw this.#failure(error);
         if (Date.now() >= deadline) {
@@ -122,19 +146,25 @@ export class SqliteConnection {
   }
 
   /** From BEGIN to COMMIT without a pause, so that nobody else's statement comes between. */
-  #attempt<T>(work: (session: Session) => T): T {
+  #attempt<T>(work: (session: Session) => T, isFleeting: boolean): T {
     const session = this.#open();
-    session.exec('BEGIN IMMEDIATE');
-    let result: T;
+    if (isFleeting) session.exec('PRAGMA synchronous = NORMAL');
     try {
-      result = work(session);
-      session.exec('COMMIT');
-    } catch (error) {
-      rollback(session);
-      throw error;
+      session.exec('BEGIN IMMEDIATE');
+      let result: T;
+      try {
+        result = work(session);
+        session.exec('COMMIT');
+      } catch (error) {
+        rollback(session);
+        throw error;
+      }
+      this.#verifyFiles();
+      return result;
+    } finally {
+      // The database may be the host's, whose next transaction is not to be lost.
+      if (isFleeting && this.#session === session) session.exec('PRAGMA synchronous = FULL');
     }
-    this.#verifyFiles();
-    return result;
   }
 
   #failure(error: unknown): unknown {
@@ -146,14 +176,14 @@ export class SqliteConnection {
   }
 
   #open(): Session {
-    if (this.#closed) throw new StorageError('The store is closed.');
+    if (this.#closed) throw new StorageError('The database is closed.');
     if (this.#session !== undefined) {
       this.#verifyFiles();
       return this.#session;
     }
     const target = this.#target;
     if ('path' in target && this.#files !== undefined) this.#verifyReturn(target.path);
-    const database = 'path' in target ? openFile(target.path) : target.database;
+    const database = 'path' in target ? openFile(this.#maker, target.path) : target.database;
     try {
       // The waiting is done in #begin: SQLite's own would block the event loop.
       database.exec('PRAGMA busy_timeout = 0');
@@ -214,8 +244,8 @@ export class SqliteConnection {
   }
 }
 
-function openFile(path: string): SqliteDatabase {
-  const { DatabaseSync } = loadSqlite();
+function openFile(maker: string, path: string): SqliteDatabase {
+  const { DatabaseSync } = loadSqlite(maker);
   try {
     return new DatabaseSync(path);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../../errors.ts';
+import { ConfigurationError } from '../errors.ts';
 
 /** What SQLite takes and gives. */
 export type SqlValue = string | number | bigint | null | Uint8Array;
@@ -25,18 +25,19 @@ interface SqliteModule {
 }
 
 /**
- * Loads `node:sqlite`, only when a store needs it.
+ * Loads `node:sqlite`, only when it is needed.
  *
+ * @param maker - The function that was given a path.
  * @throws ConfigurationError below Node 22.13, with what to do.
  */
-export function loadSqlite(): SqliteModule {
+export function loadSqlite(maker: string): SqliteModule {
   // A static import would keep the whole subpath from loading on Node 20.
   const sqlite = ('getBuiltinModule' in process && process.getBuiltinModule('node:sqlite')) as
     SqliteModule | undefined | false;
   if (sqlite === undefined || sqlite === false) {
     throw new ConfigurationError(
-      `sqliteStore({ path }) needs node:sqlite, which is in Node 22.13 and later; this is Node ${process.versions.node}. ` +
-        'Hand in a database of better-sqlite3 instead: sqliteStore({ database }).',
+      `${maker}({ path }) needs node:sqlite, which is in Node 22.13 and later; this is Node ${process.versions.node}. ` +
+        `Hand in a database of better-sqlite3 instead: ${maker}({ database }).`,
     );
   }
   return sqlite;
