@@ -23,6 +23,10 @@ const entry = {
   'stores/postgres': 'src/stores/postgres.ts',
   'stores/sqlite': 'src/stores/sqlite.ts',
   'stores/redis': 'src/stores/redis.ts',
+  'sender/index': 'src/sender/index.ts',
+  'outboxes/memory': 'src/outboxes/memory.ts',
+  'outboxes/pg-boss': 'src/outboxes/pg-boss.ts',
+  'outboxes/sqlite': 'src/outboxes/sqlite.ts',
   'testing/index': 'src/testing/index.ts',
   'schemas/index': 'src/schemas/index.ts',
 };

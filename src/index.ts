@@ -30,7 +30,10 @@ export { mergeChanges, type Version, type VersionedValues } from './merge.ts';
 export {
   type AnyHisWebhookError,
   ConfigurationError,
+  DeliveryError,
+  type DeliveryFailure,
   type ErrorCode,
+  EventError,
   type Fault,
   HisWebhookError,
   MappingDocumentError,
@@ -104,6 +107,9 @@ export type { RequestHeaders } from './receiver/headers.ts';
 export type { ReceiverResponse, ResponseCode } from './receiver/responses.ts';
 export type { ReplayOptions, ReplayReport } from './receiver/replay.ts';
 export { bearerTokens, type Client, type ClientLookup } from './receiver/clients.ts';
+export { buildEvent, type EventParts, type EventSources } from './sender/event.ts';
+export { backoffDelay, DEFAULT_RETRY_POLICY, type RetryPolicy } from './sender/backoff.ts';
+export { isRetryable } from './sender/answer.ts';
 export { signRequest, type SignedRequest, type SignRequestOptions } from './sender/request.ts';
 export { type ComposedStoreOptions, composeStores } from './stores/compose.ts';
 export type {

@@ -25,6 +25,15 @@ const examples: readonly Example[] = readdirSync(join(ROOT, 'src'), {
     );
   });
 
+/** Those of the guides that hold TypeScript. */
+const guides: readonly Example[] = ['README.md', 'docs/sending.md'].flatMap((page) => {
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  return [...text.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code], index) => ({
+    place: `${page.replaceAll(/[/.]/g, '-')}.${String(index)}`,
+    code: code!,
+  }));
+});
+
 /** What an example may take for granted. */
 const GIVEN = `
 import type { HisEvent, MappingDocument, MappingSet, Receiver } from '@buktor/his-webhook';
@@ -41,13 +50,14 @@ declare global {
   const receiver: Receiver;
 }`;
 
-describe('the examples in docblocks', () => {
+describe('the examples in docblocks and guides', () => {
   it('are many, and each compiles as it stands', () => {
     expect(examples.length).toBeGreaterThanOrEqual(15);
+    expect(guides.length).toBeGreaterThanOrEqual(6);
     const config = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (file) => ts.sys.readFile(file));
     const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, ROOT);
     const files = new Map(
-      examples.map(({ place, code }) => {
+      [...examples, ...guides].map(({ place, code }) => {
         // An example may answer a request, as the body of a handler does.
         const [imports, rest] = split(code);
         const text = `${imports}\nexport async function example() {\n${rest}\n}\n`;

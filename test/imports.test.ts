@@ -23,9 +23,10 @@ const graph = new Map<string, string[]>(
 const LAYERS: readonly (readonly RegExp[])[] = [
   [/^(errors|configuration|events|json|timestamp)\.ts$/, /^schemas\/envelope-validator\.ts$/],
   [/^(signature|envelope|merge)\.ts$/, /^mapping\//],
+  [/^sqlite\//],
   [/^stores\//],
   [/^(receiver|sender|testing)\//, /^schemas\/(index|data-schemas|faults)\.ts$/],
-  [/^adapters\//],
+  [/^(adapters|outboxes)\//],
   [/^cli\//],
 ];
 
@@ -71,11 +72,17 @@ describe('the import graph', () => {
 
   it('keeps siblings apart: adapters, stores, and the two ends', () => {
     const engineOf = (file: string) => /^stores\/(memory|postgres|redis|sqlite)\b/.exec(file)?.[1];
+    const queueOf = (file: string) => /^outboxes\/(memory|pg-boss|sqlite)\b/.exec(file)?.[1];
     for (const { from, to } of inner) {
-      if (from.startsWith('adapters/')) expect(to).not.toMatch(/^adapters\//);
+      if (from.startsWith('adapters/')) expect(to).not.toMatch(/^(adapters|outboxes)\//);
+      if (from.startsWith('outboxes/')) {
+        expect(queueOf(to) ?? queueOf(from)).toBe(queueOf(from));
+        // What an outbox knows of the sender is their types.
+        if (to.startsWith('sender/')) expect(to).toBe('sender/outbox.ts');
+      }
       if (engineOf(to) !== undefined && from.startsWith('stores/'))
         expect(engineOf(from)).toBe(engineOf(to));
-      if (from.startsWith('sender/')) expect(to).not.toMatch(/^(receiver|stores)\//);
+      if (from.startsWith('sender/')) expect(to).not.toMatch(/^(receiver|stores|sqlite)\//);
       if (from.startsWith('receiver/')) expect(to).not.toMatch(/^sender\//);
       // What the receiver knows of stores is their types.
       if (from.startsWith('receiver/') && to.startsWith('stores/'))
@@ -87,7 +94,7 @@ describe('the import graph', () => {
     const allowed: [RegExp, RegExp][] = [
       [/^cli\//, /^node:/],
       [/^testing\//, /^node:assert\/strict$/],
-      [/^stores\/sqlite\//, /^node:(fs|path)$/],
+      [/^(sqlite|outboxes\/sqlite)\//, /^node:(fs|path)$/],
       [/^receiver\/node\.ts$|^adapters\/express\.ts$/, /^node:http$/],
       [/^receiver\/watch-mappings\.ts$/, /^node:fs$/],
       [/^adapters\/fastify\.ts$/, /^fastify$/],

@@ -45,13 +45,17 @@ export function transformFields(mapping: CompiledMapping, data: JsonObject): Tra
   const values: Record<string, JsonValue> = {};
   const { fields, constants } = mapping;
   for (const field of fields) {
-    if (field.isRename && !field.isKey) {
+    if (field.isRename) {
       const { source } = field;
-      if (Object.hasOwn(data, source)) {
-        const value = data[source];
+      const value = Object.hasOwn(data, source) ? data[source] : undefined;
+      if (!field.isKey) {
         if (value !== undefined) values[field.to] = value;
+        continue;
       }
-      continue;
+      if (typeof value === 'string' && value !== '') {
+        key[field.to] = value;
+        continue;
+      }
     }
     const value = transformField(field, data);
     if (value === undefined) continue;

@@ -1,4 +1,4 @@
-import { type Envelope, serializeEvent } from '../events.ts';
+import { type Envelope, IDENTIFIER_PATTERN, serializeEvent } from '../events.ts';
 import { ConfigurationError } from '../errors.ts';
 import { generateSignature, type Secret } from '../signature.ts';
 
@@ -9,6 +9,8 @@ export interface SignRequestOptions {
   /** The bearer token. */
   readonly token: string;
   readonly secret: Secret;
+  /** Sent as `Client-ID`; the receiver refuses it where it is not the token's. */
+  readonly clientId?: string;
 }
 
 /** What to hand to an HTTP client. Send the body as it is: the signature is over its bytes. */
@@ -28,11 +30,15 @@ export interface SignedRequest {
  * await fetch('https://api.buktor.com/his/receive', signRequest({ event, token, secret }));
  * ```
  *
- * @throws ConfigurationError if the token cannot stand in a header, or the secret is empty.
+ * @throws ConfigurationError if the token or the Client-ID cannot stand in a header, or the secret is empty.
  */
-export function signRequest({ event, token, secret }: SignRequestOptions): SignedRequest {
-  if (!/^[\x21-\x7e]+$/.test(token)) {
+export function signRequest(options: SignRequestOptions): SignedRequest {
+  const { event, token, secret, clientId } = options;
+  if (typeof (token as unknown) !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
     throw new ConfigurationError('A bearer token must be visible ASCII, and not empty.');
+  }
+  if (clientId !== undefined && !IDENTIFIER_PATTERN.test(clientId)) {
+    throw new ConfigurationError('A Client-ID must be 1 to 255 visible ASCII characters.');
   }
   const body =
     typeof event === 'string'
@@ -46,6 +52,7 @@ export function signRequest({ event, token, secret }: SignRequestOptions): Signe
       'Content-Type': 'application/json',
       Authorization: `Bearer ${token}`,
       'Buktor-Signature': generateSignature(body, secret),
+      ...(clientId === undefined ? {} : { 'Client-ID': clientId }),
     },
     body,
   };

@@ -23,3 +23,4 @@ export {
   type PersistenceStoreHarness,
   persistenceStoreSuite,
 } from './persistence-store.ts';
+export { type OpenOutbox, type OutboxHarness, outboxSuite } from './outbox.ts';

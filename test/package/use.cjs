@@ -4,6 +4,9 @@ const root = require('@buktor/his-webhook');
 const { expressReceiver } = require('@buktor/his-webhook/express');
 const { fastifyReceiver } = require('@buktor/his-webhook/fastify');
 const { fetchReceiver } = require('@buktor/his-webhook/fetch');
+const { memoryOutbox } = require('@buktor/his-webhook/outboxes/memory');
+const { sqliteOutbox } = require('@buktor/his-webhook/outboxes/sqlite');
+const { createSender } = require('@buktor/his-webhook/sender');
 const { memoryStore } = require('@buktor/his-webhook/stores/memory');
 const { redisIdempotency } = require('@buktor/his-webhook/stores/redis');
 const { sqliteStore } = require('@buktor/his-webhook/stores/sqlite');
@@ -17,7 +20,15 @@ assert.equal(hasAjv(), true);
 
 assert.equal(process.versions.node.split('.')[0], process.argv[2]);
 
-for (const part of [expressReceiver, fastifyReceiver, fetchReceiver, memoryStore, sqliteStore]) {
+for (const part of [
+  expressReceiver,
+  fastifyReceiver,
+  fetchReceiver,
+  memoryOutbox,
+  memoryStore,
+  sqliteOutbox,
+  sqliteStore,
+]) {
   assert.equal(typeof part, 'function');
 }
 assert.equal(root.EVENT_TYPES.length, 14);
@@ -28,6 +39,8 @@ for (const make of [
   () => redisIdempotency({}),
   () => compileDataSchemas({ 'payment.failed': { type: 'nothing' } }),
   () => root.verifySignature('', '', ''),
+  () => createSender({ url: 'http://example.org', token: 't', secret: 's' }),
+  () => sqliteOutbox({}),
 ]) {
   assert.throws(make, root.ConfigurationError);
 }

@@ -2,11 +2,15 @@
 // The first argument is that Node's major version.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import * as root from '@buktor/his-webhook';
 import { expressReceiver } from '@buktor/his-webhook/express';
 import { fastifyReceiver } from '@buktor/his-webhook/fastify';
 import { fetchReceiver } from '@buktor/his-webhook/fetch';
+import { memoryOutbox } from '@buktor/his-webhook/outboxes/memory';
+import { sqliteOutbox } from '@buktor/his-webhook/outboxes/sqlite';
+import { createSender } from '@buktor/his-webhook/sender';
 import {
   memoryIdempotency,
   memoryPersistence,
@@ -80,12 +84,70 @@ const memory = memoryStore();
 await receives(memory);
 assert.equal(memory.rows('appointment').length, 1);
 
-const [major, minor] = process.versions.node.split('.').map(Number);
-if (major > 22 || (major === 22 && minor >= 13)) await receives(sqliteStore({ path: ':memory:' }));
-else {
-  assert.throws(() => sqliteStore({ path: ':memory:' }), {
-    name: 'ConfigurationError',
-    code: 'invalid_configuration',
-    message: /needs node:sqlite, which is in Node 22\.13 and later; this is Node 20\./,
+/** From the outbox through the platform's fetch and a server to the rows. */
+async function delivers(outbox) {
+  const store = memoryStore();
+  const receiver = root.createReceiver({
+    clients: root.bearerTokens({ t: { id: '1001', secrets: secret } }),
+    mappings,
+    store,
   });
+  const server = createServer(expressReceiver(receiver));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${server.address().port}/his/receive`;
+  let deliver;
+  const delivered = new Promise((resolve) => (deliver = resolve));
+  const sender = createSender({
+    url,
+    token: 't',
+    secret,
+    outbox,
+    onLifecycle: ({ kind }) => kind === 'delivered' && deliver(),
+  });
+  sender.start();
+  const data = { his_appointment_id: 'A2', s: 'open' };
+  await sender.enqueue(root.buildEvent({ type: 'appointment.created', data }));
+  await delivered;
+  await sender.stop();
+  assert.deepEqual(await sender.count(), { queued: 0, dead: 0 });
+  assert.equal(store.rows('appointment')[0].id, 'A2');
+  await outbox.close();
+
+  const refused = createSender({ url, token: 'wrong', secret });
+  await assert.rejects(refused.send(body), { code: 'delivery_failed', kind: 'endpoint' });
+  server.close();
+  server.closeAllConnections();
+  await receiver.close();
+}
+await delivers(memoryOutbox());
+
+// However many wait for their next attempt, Node has nothing to warn of.
+const warnings = [];
+process.on('warning', ({ name }) => warnings.push(name));
+const patient = createSender({
+  url: 'http://127.0.0.1:9',
+  token: 't',
+  secret,
+  fetch: () => Promise.reject(new Error('nobody there')),
+  retry: { initialDelay: 5, maxDelay: 5 },
+});
+await Promise.allSettled(Array.from({ length: 40 }, () => patient.send(body, { retryFor: 20 })));
+await new Promise((resolve) => setImmediate(resolve));
+assert.deepEqual(
+  warnings.filter((name) => name === 'MaxListenersExceededWarning'),
+  [],
+);
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major > 22 || (major === 22 && minor >= 13)) {
+  await receives(sqliteStore({ path: ':memory:' }));
+  await delivers(sqliteOutbox({ path: ':memory:' }));
+} else {
+  for (const make of [sqliteStore, sqliteOutbox]) {
+    assert.throws(() => make({ path: ':memory:' }), {
+      name: 'ConfigurationError',
+      code: 'invalid_configuration',
+      message: /needs node:sqlite, which is in Node 22\.13 and later; this is Node 20\./,
+    });
+  }
 }

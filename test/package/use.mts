@@ -1,9 +1,11 @@
 // Type-checked in a project of its own, against the packed package.
 import express from 'express';
 import Fastify from 'fastify';
+import { DatabaseSync } from 'node:sqlite';
 import {
   type AnyHisWebhookError,
   bearerTokens,
+  buildEvent,
   compileMappings,
   composeStores,
   createReceiver,
@@ -17,6 +19,9 @@ import {
 import { expressReceiver } from '@buktor/his-webhook/express';
 import { fastifyReceiver } from '@buktor/his-webhook/fastify';
 import { fetchReceiver } from '@buktor/his-webhook/fetch';
+import { memoryOutbox } from '@buktor/his-webhook/outboxes/memory';
+import { sqliteOutbox } from '@buktor/his-webhook/outboxes/sqlite';
+import { createSender, type Outbox, type Sender } from '@buktor/his-webhook/sender';
 import { compileDataSchemas, type DataSchema } from '@buktor/his-webhook/schemas';
 import { memoryPersistence, memoryStore } from '@buktor/his-webhook/stores/memory';
 import { redisIdempotency } from '@buktor/his-webhook/stores/redis';
@@ -73,3 +78,14 @@ if (result.ok && result.event.type === 'payment.failed') {
 export function explain(error: AnyHisWebhookError): readonly unknown[] {
   return error.code === 'invalid_mapping' ? error.faults : [];
 }
+
+const credentials = { url: 'https://example.org/his/receive', token: () => 't', secret: 's' };
+const sender = createSender({ ...credentials, outbox: sqliteOutbox({ path: 'x.db' }) });
+void sender.enqueue(event, { transaction: new DatabaseSync(':memory:') });
+const outbox: Outbox = memoryOutbox();
+const plain: Sender = createSender({ ...credentials, outbox });
+// @ts-expect-error It takes part in no transaction.
+void plain.enqueue(event, { transaction: new DatabaseSync(':memory:') });
+const built = buildEvent({ type: 'payment.failed', data: { his_payment_id: 'P1' } });
+const failed: 'failed' | undefined = built.operation;
+void failed;

@@ -1,0 +1,111 @@
+import type { DeadLetter, DeadLetterFilter, DeadLetterReason } from '../../sender/outbox.ts';
+import type { PgBossDb } from './boss.ts';
+import { rowsOf } from './jobs.ts';
+import { FOREVER, type Place } from './queues.ts';
+
+/** Where a page of dead letters ends. */
+export interface PageEnd {
+  readonly createdOn: string;
+  readonly id: string;
+}
+
+const PAGE = 200;
+
+/** Where pg-boss, and not a sender, gave an event up. */
+const NO_REASON: DeadLetterReason = { kind: 'expired', status: null, code: null, message: null };
+
+interface DeadRow {
+  readonly id: string;
+  readonly created_on: string;
+  readonly data: Readonly<Record<'eventId' | 'type', string>> &
+    Readonly<Record<'attempts' | 'enqueuedAt', number>> & { readonly diedAt?: number };
+  /** Where pg-boss gave it up, what befell the job. */
+  readonly output: Partial<DeadLetterReason> | null;
+  readonly died_at: string;
+}
+
+/** A page of dead letters, each with what the next page begins after. */
+export async function findDead(
+  db: PgBossDb,
+  place: Place,
+  filter: DeadLetterFilter,
+  after: PageEnd | undefined,
+): Promise<readonly { readonly letter: DeadLetter; readonly end: PageEnd }[]> {
+  const { where, values } = conditionsOf(place, filter);
+  const from =
+    after === undefined
+      ? ''
+      : `AND created_on >= $${String(values.length + 1)}::timestamptz
+         AND (created_on, id) > ($${String(values.length + 1)}::timestamptz, $${String(values.length + 2)}::uuid)`;
+  const rows = (await rowsOf(
+    db,
+    `SELECT id, created_on::text, data - 'body' AS data, output,
+        floor(extract(epoch FROM created_on) * 1000) AS died_at
+      FROM ${place.schema}.job ${where} ${from} ORDER BY created_on, id LIMIT ${String(PAGE)}`,
+    after === undefined ? values : [...values, after.createdOn, after.id],
+  )) as DeadRow[];
+  return rows.map(({ id, created_on: createdOn, data, output, died_at }) => {
+    const { eventId, type, attempts, enqueuedAt, diedAt = Number(died_at) } = data;
+    const { kind, status = null, code = null, message = null } = output ?? {};
+    const reason = kind === undefined ? NO_REASON : { kind, status, code, message };
+    return {
+      letter: { eventId, type, reason, attempts, enqueuedAt, diedAt },
+      end: { createdOn, id },
+    };
+  });
+}
+
+export async function redriveDead(
+  db: PgBossDb,
+  place: Place,
+  filter: DeadLetterFilter,
+): Promise<number> {
+  const { schema, queue, dead } = place;
+  const { where, values } = conditionsOf(place, filter);
+  const next = (offset: number): string => `$${String(values.length + offset)}`;
+  return changesOf(
+    db,
+    `UPDATE ${schema}.job SET name = ${next(1)}, state = 'retry', dead_letter = ${next(2)},
+      output = NULL, source_name = NULL, source_id = NULL, source_created_on = NULL,
+      start_after = ${schema}.job_now(), created_on = ${schema}.job_now(),
+      keep_until = ${schema}.job_now() + ${next(3)}::int * interval '1s',
+      data = (data - 'diedAt') || '{"attempts": 0, "firstAttemptAt": null}' ${where}`,
+    [...values, queue, dead, FOREVER],
+  );
+}
+
+export async function discardDead(
+  db: PgBossDb,
+  place: Place,
+  filter: DeadLetterFilter,
+): Promise<number> {
+  const { where, values } = conditionsOf(place, filter);
+  return changesOf(db, `DELETE FROM ${place.schema}.job ${where}`, values);
+}
+
+async function changesOf(db: PgBossDb, sql: string, values: unknown[]): Promise<number> {
+  const [row] = await rowsOf(
+    db,
+    `WITH changed AS (${sql} RETURNING 1) SELECT count(*)::int AS n FROM changed`,
+    values,
+  );
+  return Number((row as { readonly n: unknown }).n);
+}
+
+function conditionsOf(
+  { dead }: Place,
+  filter: DeadLetterFilter,
+): { readonly where: string; readonly values: unknown[] } {
+  const columns = {
+    "data->>'eventId'": filter.eventId,
+    "data->>'type'": filter.type,
+    "output->>'code'": filter.code,
+  };
+  const given = Object.entries(columns).filter(([, value]) => value !== undefined);
+  const conditions = given.map(([column], index) => ` AND ${column} = $${String(index + 2)}`);
+  return {
+    // What somebody else has put there is no dead letter.
+    where: `WHERE name = $1 AND data->>'life' IS NOT NULL${conditions.join('')}`,
+    values: [dead, ...given.map(([, value]) => value)],
+  };
+}

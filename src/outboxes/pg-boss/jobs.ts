@@ -1,0 +1,275 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { ClaimedEvent, OutboxCounts, QueuedEvent, Settlement } from '../../sender/outbox.ts';
+import type { PgBossDb, PgBossJob, PgBossLike } from './boss.ts';
+import { FOREVER, type Place } from './queues.ts';
+
+// Jobs are made, found and claimed by pg-boss: `createQueue`, `insert`, `fetch`. What it has no call for
+// is done by statements on its job table: to settle under a claim and hear of each job whether the claim
+// held, at the time the sender wants, with what else is settled; and to count exactly.
+
+/** The `data` of a job. */
+interface JobData extends QueuedEvent {
+  readonly enqueuedAt: number;
+  /** Tells an event from an earlier one of the same id, whose job had the same id too. */
+  readonly life: string;
+  /** Orders what was queued within one transaction. */
+  readonly sequence: number;
+  readonly attempts: number;
+  readonly firstAttemptAt: number | null;
+}
+
+/** An event to be queued. */
+export interface Arrival {
+  readonly event: QueuedEvent;
+  readonly now: number;
+}
+
+let sequence = 0;
+
+/** The id of an event's job: the same for the same event, so that it is not queued twice. */
+export function jobIdOf(eventId: string): string {
+  const hex = createHash('sha256').update(eventId).digest('hex');
+  // A UUID of version 8 (RFC 9562): what is in it is nobody else's.
+  return hex.replace(
+    /^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/,
+    (_, a: string, b: string, c: string, d: string, e: string) => `${a}-${b}-8${c}-8${d}-${e}`,
+  );
+}
+
+const digestOf = (body: string): string => createHash('sha256').update(body).digest('hex');
+
+/** How often an event is tried to be queued while its predecessor goes. */
+const TRIES = 5;
+
+/**
+ * Queues events of different ids.
+ *
+ * @returns For each whether it is queued: `false` where its id is queued with another body.
+ */
+export async function enqueueEvents(
+  boss: PgBossLike,
+  db: PgBossDb,
+  place: Place,
+  arrivals: readonly Arrival[],
+): Promise<readonly boolean[]> {
+  const { schema, queue, dead } = place;
+  const wanted = new Map(arrivals.map((arrival) => [jobIdOf(arrival.event.eventId), arrival]));
+  const verdicts = new Map<string, boolean>();
+  for (let round = 1; verdicts.size < wanted.size; round++) {
+    if (round > TRIES) throw new Error('The jobs of these events come and go.');
+    const jobs = [...wanted]
+      .filter(([id]) => !verdicts.has(id))
+      .map(([id, { event, now }]) => ({ id, data: dataOf(event, now) }));
+    const inserted = (await boss.insert(queue, jobs, { db, returnId: true })) ?? [];
+    for (const id of inserted) verdicts.set(id, true);
+    if (inserted.length > 0) {
+      // A dead letter that is enqueued again is tried again, with the body of now.
+      await db.executeSql(`DELETE FROM ${schema}.job WHERE name = $1 AND id = ANY($2::uuid[])`, [
+        dead,
+        inserted,
+      ]);
+    }
+    const others = jobs.map(({ id }) => id).filter((id) => !verdicts.has(id));
+    if (others.length === 0) break;
+    // By a statement after the insert, which may have waited for whoever changed the job.
+    const known = (await rowsOf(db, KNOWN(schema), [queue, others])) as Known[];
+    const over = known.filter(({ is_over }) => is_over).map(({ id }) => id);
+    if (over.length > 0) {
+      const sql = `DELETE FROM ${schema}.job WHERE name = $1 AND id = ANY($2::uuid[]) AND state > 'active'`;
+      await db.executeSql(sql, [queue, over]);
+    }
+    for (const { id, is_over, digest } of known) {
+      if (is_over) continue;
+      verdicts.set(id, digest === digestOf(wanted.get(id)?.event.body ?? ''));
+    }
+  }
+  return [...wanted.keys()].map((id) => verdicts.get(id) === true);
+}
+
+interface Known {
+  readonly id: string;
+  readonly is_over: boolean;
+  readonly digest: string | null;
+}
+
+// Over is what was delivered and kept long enough, and what somebody cancelled by pg-boss's own means.
+const KNOWN = (schema: string): string => `SELECT id,
+    state > 'active' AND NOT (state = 'completed'
+      AND completed_on + deletion_seconds * interval '1s' > ${schema}.job_now()) AS is_over,
+    COALESCE(data->>'digest', encode(sha256(convert_to(data->>'body', 'UTF8')), 'hex')) AS digest
+  FROM ${schema}.job WHERE name = $1 AND id = ANY($2::uuid[])`;
+
+function dataOf({ eventId, type, body }: QueuedEvent, enqueuedAt: number): JobData {
+  const life = randomUUID();
+  const fresh = { attempts: 0, firstAttemptAt: null };
+  return { eventId, type, body, enqueuedAt, life, sequence: sequence++, ...fresh };
+}
+
+/**
+ * Claims what is due, the longest due first. pg-boss hands out what has the oldest `created_on`, by an
+ * index, so that is set to when an event is due again.
+ */
+export async function claimDue(
+  boss: PgBossLike,
+  db: PgBossDb,
+  { schema, queue }: Place,
+  { limit, heartbeat }: { readonly limit: number; readonly heartbeat: number },
+): Promise<readonly ClaimedEvent[]> {
+  if (limit < 1) return [];
+  const fetch = (batchSize: number): Promise<readonly PgBossJob[]> =>
+    boss.fetch(queue, { batchSize, includeMetadata: true, db });
+  const jobs = [...(await fetch(limit))];
+  if (jobs.length < limit) {
+    // pg-boss looks for claims that have ended once a minute, and only where it supervises.
+    const lapsed = await rowsOf(db, LAPSED(schema), [queue]);
+    if (lapsed.length > 0) jobs.push(...(await fetch(limit - jobs.length)));
+  }
+  const short = jobs.filter(({ heartbeatSeconds }) => (heartbeatSeconds ?? 0) < heartbeat);
+  if (short.length > 0) {
+    await db.executeSql(
+      `UPDATE ${schema}.job SET heartbeat_seconds = $3::int WHERE name = $1 AND id = ANY($2::uuid[])`,
+      [queue, short.map(({ id }) => id), heartbeat],
+    );
+    // Those who only queue events give them what the queue says.
+    await db.executeSql(
+      `UPDATE ${schema}.queue SET heartbeat_seconds = $2::int WHERE name = $1 AND heartbeat_seconds < $2::int`,
+      [queue, heartbeat],
+    );
+  }
+  // What somebody else has put into the queue is left to come and go.
+  const isEvent = <T extends PgBossJob>(job: T): job is T & { readonly data: JobData } =>
+    typeof (job.data as Partial<JobData> | null)?.life === 'string';
+  return jobs
+    .filter(isEvent)
+    .sort((a, b) => +a.createdOn - +b.createdOn || a.data.sequence - b.data.sequence)
+    .map(({ id, retryCount, data }) => {
+      const { eventId, type, body, attempts, firstAttemptAt, life } = data;
+      const claim = [id, retryCount, life].join(' ');
+      return { eventId, type, body, attempts, firstAttemptAt, claim };
+    });
+}
+
+const LAPSED = (schema: string): string => `UPDATE ${schema}.job
+  SET state = 'retry', heartbeat_on = NULL, start_after = ${schema}.job_now()
+  WHERE name = $1 AND state = 'active'
+    AND heartbeat_on + heartbeat_seconds * interval '1s' < ${schema}.job_now()
+  RETURNING 1`;
+
+/**
+ * The jobs of these claims, as `c`. pg-boss counts how often a job was handed out, and the life tells
+ * the job from a later one of the same event: so of one that somebody else has claimed since, or that
+ * is queued again, nothing changes.
+ */
+const CLAIMED = `json_to_recordset($2::text::json) AS c (id uuid, retry_count int, life text,
+    n int, delay float8, attempts int, "firstAttemptAt" numeric, "diedAt" numeric, reason jsonb)
+  WHERE j.name = $1 AND j.id = c.id AND j.state = 'active' AND j.retry_count = c.retry_count
+    AND j.data->>'life' = c.life`;
+
+function fenceOf({ claim }: ClaimedEvent): Readonly<Record<string, unknown>> {
+  const [id, retryCount, life] = claim.split(' ');
+  return { id, retry_count: Number(retryCount), life };
+}
+
+export async function extendClaims(
+  db: PgBossDb,
+  { schema, queue }: Place,
+  claimed: readonly ClaimedEvent[],
+  heartbeat: number,
+): Promise<void> {
+  await db.executeSql(
+    `UPDATE ${schema}.job j SET heartbeat_on = ${schema}.job_now(),
+      heartbeat_seconds = GREATEST(j.heartbeat_seconds, $3::int) FROM ${CLAIMED}`,
+    [queue, JSON.stringify(claimed.map(fenceOf)), heartbeat],
+  );
+}
+
+const DELIVERED = (schema: string): string => `DELETE FROM ${schema}.job j USING ${CLAIMED}`;
+
+// Of what is kept nothing but the id remains, and the digest that tells another body.
+const KEPT = (schema: string): string => `UPDATE ${schema}.job j SET state = 'completed',
+    completed_on = ${schema}.job_now(), deletion_seconds = $3::int, output = NULL,
+    data = jsonb_build_object('eventId', j.data->'eventId',
+      'digest', encode(sha256(convert_to(j.data->>'body', 'UTF8')), 'hex'))
+  FROM ${CLAIMED}`;
+
+const RETRY = (schema: string): string => `UPDATE ${schema}.job j SET state = 'retry',
+    heartbeat_on = NULL, output = NULL,
+    start_after = ${schema}.job_now() + c.delay * interval '1ms',
+    created_on = ${schema}.job_now() + c.delay * interval '1ms',
+    keep_until = ${schema}.job_now() + $3::int * interval '1s',
+    data = j.data || jsonb_build_object('attempts', c.attempts, 'firstAttemptAt', c."firstAttemptAt")
+  FROM ${CLAIMED}`;
+
+// It moves as it is, without its body on the way. The microseconds keep the order of those that die
+// together. A dead letter has the shape that pg-boss gives it, so that its own tools show where it is from.
+const DEAD = (schema: string): string => `UPDATE ${schema}.job j SET name = $3, state = 'created',
+    heartbeat_on = NULL, output = c.reason, dead_letter = NULL, source_name = $1, source_id = j.id,
+    source_created_on = j.created_on, start_after = ${schema}.job_now(),
+    created_on = ${schema}.job_now() + c.n * interval '1 microsecond',
+    keep_until = ${schema}.job_now() + $4::int * interval '1s',
+    data = j.data || jsonb_build_object('attempts', c.attempts, 'diedAt', c."diedAt")
+  FROM ${CLAIMED}`;
+
+/** @param options - `keep`: how long the ids of delivered events stay, in seconds. */
+export async function settleClaims(
+  db: PgBossDb,
+  { schema, queue, dead }: Place,
+  settlements: readonly Settlement[],
+  { now, keep }: { readonly now: number; readonly keep: number },
+): Promise<void> {
+  const run = async (sql: string, jobs: readonly object[], ...values: unknown[]): Promise<void> => {
+    if (jobs.length > 0) await db.executeSql(sql, [queue, JSON.stringify(jobs), ...values]);
+  };
+  const of = <O extends Settlement['outcome']>(
+    outcome: O,
+  ): readonly (Settlement & { readonly outcome: O })[] =>
+    settlements.filter(
+      (settlement): settlement is Settlement & { readonly outcome: O } =>
+        settlement.outcome === outcome,
+    );
+  const delivered = of('delivered').map(({ claimed }) => fenceOf(claimed));
+  if (keep === 0) await run(DELIVERED(schema), delivered);
+  else await run(KEPT(schema), delivered, keep);
+  const retried = of('retry').map(({ claimed, dueAt, attempts, firstAttemptAt }) => ({
+    ...fenceOf(claimed),
+    // The time is the database's, whatever the sender's clock says.
+    delay: Math.max(0, dueAt - now),
+    attempts,
+    firstAttemptAt,
+  }));
+  await run(RETRY(schema), retried, FOREVER);
+  const died = of('dead').map(({ claimed, attempts, reason }, n) => ({
+    ...fenceOf(claimed),
+    n,
+    attempts,
+    diedAt: now,
+    reason: { ...reason, message: storable(reason.message), code: storable(reason.code) },
+  }));
+  await run(DEAD(schema), died, dead, FOREVER);
+}
+
+/** A receiver may say what `jsonb` does not hold: NUL, and half a surrogate pair. */
+function storable(text: string | null): string | null {
+  return text === null ? null : text.toWellFormed().replaceAll('\0', '\uFFFD');
+}
+
+export async function countEvents(
+  db: PgBossDb,
+  { schema, queue, dead }: Place,
+): Promise<OutboxCounts> {
+  const [row] = (await rowsOf(
+    db,
+    `SELECT (SELECT count(*) FROM ${schema}.job WHERE name = $1 AND state <= 'active') AS queued,
+      (SELECT count(*) FROM ${schema}.job WHERE name = $2) AS dead`,
+    [queue, dead],
+  )) as Readonly<Record<'queued' | 'dead', unknown>>[];
+  return { queued: Number(row?.queued), dead: Number(row?.dead) };
+}
+
+export async function rowsOf(
+  db: PgBossDb,
+  sql: string,
+  values: unknown[],
+): Promise<readonly unknown[]> {
+  return (await db.executeSql(sql, values)).rows;
+}

@@ -1,0 +1,187 @@
+import { Buffer } from 'node:buffer';
+import type { Fault } from '../errors.ts';
+import type { SignedRequest } from './request.ts';
+import { judgeStatus, type Judgement, parseRetryAfter } from './answer.ts';
+
+/**
+ * What is used of `fetch`: the platform's, or one of the host's own, through a proxy or with client
+ * certificates for instance. It must not follow redirects when it is told `manual`, and must stop when
+ * the signal says so.
+ */
+export type FetchLike = (
+  url: string,
+  init: SignedRequest & { readonly redirect: 'manual'; readonly signal: AbortSignal },
+) => Promise<FetchedResponse>;
+
+/** What is used of a `Response`. */
+export interface FetchedResponse {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: AsyncIterable<Uint8Array> | null;
+}
+
+/** What one attempt came to. */
+export interface Attempt {
+  readonly judgement: Judgement;
+  /** `null` where there was no answer, or not the whole of it. */
+  readonly status: number | null;
+  /** The receiver's `code`, or that of the network error. */
+  readonly reasonCode: string | null;
+  /** What the receiver said, bounded. */
+  readonly reason: string | null;
+  readonly faults: readonly Fault[];
+  /** The event had been processed before. */
+  readonly isReplayed: boolean;
+  /** In milliseconds, where the answer asks for a delay. */
+  readonly retryAfter: number | undefined;
+}
+
+/** How much of an answer is read, in bytes; ours are below 64 KiB. */
+const MAX_RESPONSE = 65_536;
+
+/** What bounds an attempt. */
+export interface AttemptOptions {
+  readonly fetch: FetchLike;
+  /** For the whole of it, from the connection to the last byte of the answer, in milliseconds. */
+  readonly timeout: number;
+  /** Ends it early. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Sends a request once. It never rejects. */
+export async function makeAttempt(
+  url: string,
+  request: SignedRequest,
+  { fetch, timeout, signal, now }: AttemptOptions,
+): Promise<Attempt> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => {
+    deadline.abort(new DOMException('The attempt took too long.', 'TimeoutError'));
+  }, timeout);
+  const onAbort = (): void => {
+    deadline.abort(signal?.reason);
+  };
+  if (signal?.aborted === true) onAbort();
+  signal?.addEventListener('abort', onAbort);
+  try {
+    // A fetch of the host's own may not know the signal.
+    return await Promise.race([
+      exchange(url, request, fetch, deadline.signal, now),
+      ended(deadline),
+    ]);
+  } catch (error) {
+    return failedAttempt('retry', signal?.aborted === true ? 'ABORTED' : codeOf(error));
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function ended({ signal }: AbortController): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = (): void => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail);
+  });
+}
+
+async function exchange(
+  url: string,
+  request: SignedRequest,
+  fetch: FetchLike,
+  signal: AbortSignal,
+  now: () => number,
+): Promise<Attempt> {
+  const response = await fetch(url, { ...request, redirect: 'manual', signal });
+  const { status, headers } = response;
+  const judgement = judgeStatus(status);
+  // Also where nothing is done with it: an unread answer keeps the connection from being used again,
+  // and one that breaks off may not be the receiver's.
+  const text = await readBounded(response.body, judgement !== 'delivered');
+  const said = judgement === 'delivered' ? undefined : readAnswer(text);
+  return {
+    judgement,
+    status,
+    reasonCode: said?.code ?? null,
+    reason: said?.message ?? null,
+    faults: said?.faults ?? [],
+    isReplayed: headers.get('idempotent-replayed') === 'true',
+    retryAfter: parseRetryAfter(headers.get('retry-after'), now()),
+  };
+}
+
+async function readBounded(
+  body: AsyncIterable<Uint8Array> | null,
+  isWanted: boolean,
+): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.byteLength;
+    // Leaving the loop closes the connection.
+    if (size > MAX_RESPONSE) return '';
+    if (isWanted) chunks.push(chunk);
+  }
+  return isWanted ? Buffer.concat(chunks).toString('utf8') : '';
+}
+
+interface Answer {
+  readonly code: string;
+  readonly message: string;
+  readonly faults: readonly Fault[];
+}
+
+const LONGEST = 1_000;
+const MOST_FAULTS = 20;
+
+/**
+ * An error in the form of this contract. Anything else, the page of a proxy for instance, is nobody's
+ * reason: it may be of any size, and may repeat the request.
+ */
+function readAnswer(text: string): Answer | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { status, code, message, errors } = (value ?? {}) as Record<string, unknown>;
+  if (status !== 'error' || typeof message !== 'string') return undefined;
+  if (typeof code !== 'string' || !/^[a-z][a-z_]{0,63}$/.test(code)) return undefined;
+  const faults = (Array.isArray(errors) ? (errors as unknown[]) : [])
+    .slice(0, MOST_FAULTS)
+    .flatMap((error): Fault[] => {
+      const { path, message } = (error ?? {}) as Record<string, unknown>;
+      if (typeof path !== 'string' || typeof message !== 'string') return [];
+      return [{ path: path.slice(0, LONGEST), message: message.slice(0, LONGEST) }];
+    });
+  return { code, message: message.slice(0, LONGEST), faults };
+}
+
+/** An attempt that got no answer. */
+export function failedAttempt(judgement: Judgement, reasonCode: string): Attempt {
+  return {
+    judgement,
+    status: null,
+    reasonCode,
+    reason: null,
+    faults: [],
+    isReplayed: false,
+    retryAfter: undefined,
+  };
+}
+
+/** `ECONNREFUSED`, say. Messages of network errors are not used: they may hold what was sent. */
+function codeOf(error: unknown): string {
+  for (let cause = error; typeof cause === 'object' && cause !== null;) {
+    const { code, name, cause: next } = cause as Record<string, unknown>;
+    if (name === 'TimeoutError') return 'TIMEOUT';
+    if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code)) return code;
+    cause = next;
+  }
+  return 'NETWORK_ERROR';
+}

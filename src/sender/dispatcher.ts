@@ -1,0 +1,308 @@
+import type { Clock } from './clock.ts';
+import type { Endpoint, TimedAttempt } from './endpoint.ts';
+import { nextAttemptAt, type RetryPolicy } from './backoff.ts';
+import { type LifecycleListener, tell } from './lifecycle.ts';
+import type { ClaimedEvent, Outbox, Settlement } from './outbox.ts';
+
+/** What a dispatcher works with. */
+export interface DispatcherSettings {
+  readonly endpoint: Endpoint;
+  readonly outbox: Pick<Outbox, 'claim' | 'extend' | 'settle'>;
+  readonly retry: RetryPolicy;
+  readonly concurrency: number;
+  /** How long a claim lasts unless it is extended, in milliseconds. */
+  readonly lease: number;
+  /** How long an attempt may take, in milliseconds. */
+  readonly timeout: number;
+  /** How often an empty outbox is looked into, in milliseconds. */
+  readonly pollInterval: number;
+  readonly onLifecycle: LifecycleListener;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+interface Held {
+  readonly event: ClaimedEvent;
+  /** When the claim ends, by this side's clock. */
+  until: number;
+}
+
+/**
+ * For how long events are claimed ahead, in milliseconds, and how many times the concurrency that may be at
+ * most: a fast endpoint would wait for the outbox, and behind a slow one other senders have more use for them.
+ */
+const LOOK_AHEAD = 50;
+const MAX_LOOK_AHEAD = 8;
+/** What ends a pause; an error of its own for each would cost more than the rest of it. */
+const WOKEN = 'woken';
+/** So many settlements go into one transaction. */
+const MAX_BATCH = 500;
+/** How long settlements wait for company, in milliseconds: a transaction each would cost more. */
+const LINGER = 5;
+/** How long an outbox that failed is left alone, in milliseconds. */
+const OUTBOX_DELAY = 1_000;
+/** How often a dispatcher that stops tries to reach its outbox. */
+const LAST_TRIES = 3;
+
+/**
+ * Takes events out of an outbox and sees them delivered.
+ *
+ * Events are **held** once they are claimed, **in flight** while an attempt is made, and then **to be
+ * settled**. What is held or in flight is claimed again and again before its claim ends. What is to be
+ * settled is kept until the outbox has taken it. Whatever a crash interrupts is claimed by somebody else
+ * when the claim has ended, and may so be sent twice, which the receiver notices.
+ */
+export class Dispatcher {
+  readonly #settings: DispatcherSettings;
+  readonly #held: Held[] = [];
+  readonly #inFlight = new Map<Held, Promise<void>>();
+  #unsettled: Settlement[] = [];
+  #flushing: Promise<void> | undefined;
+  /** Until then there is nothing due in the outbox, as far as is known. */
+  #emptyUntil = 0;
+  #stopping: AbortController | undefined;
+  #running: Promise<void> | undefined;
+  /** How often it was woken, so that what comes while it looks is not missed. */
+  #wakes = 0;
+  #endPause: () => void = () => undefined;
+  /** Of the last attempts, in milliseconds. */
+  #meanDuration = LOOK_AHEAD;
+
+  constructor(settings: DispatcherSettings) {
+    this.#settings = settings;
+  }
+
+  start(): void {
+    if (this.#stopping?.signal.aborted === false) return;
+    const stopping = new AbortController();
+    this.#stopping = stopping;
+    const before = this.#running ?? Promise.resolve();
+    this.#running = before.then(() => this.#run(stopping.signal));
+  }
+
+  /** Finishes what is in flight, hands back what is held, and waits until the outbox knows. */
+  async stop(): Promise<void> {
+    this.#stopping?.abort();
+    this.wake();
+    await this.#running;
+  }
+
+  /** There may be something to do. */
+  wake(): void {
+    this.#emptyUntil = 0;
+    this.#look();
+  }
+
+  #look(): void {
+    this.#wakes++;
+    this.#endPause();
+  }
+
+  async #run(stop: AbortSignal): Promise<void> {
+    const heartbeat = setInterval(() => {
+      void this.#extend();
+    }, this.#settings.lease / 3);
+    while (!stop.aborted) {
+      const wakes = this.#wakes;
+      const delay = await this.#step();
+      if (delay > 0 && wakes === this.#wakes) await this.#pause(delay);
+    }
+    this.#release();
+    await Promise.all(this.#inFlight.values());
+    clearInterval(heartbeat);
+    await this.#flush();
+  }
+
+  /** Does what can be done now. @returns How long to wait for more, in milliseconds. */
+  async #step(): Promise<number> {
+    const { endpoint, outbox, lease, pollInterval, clock } = this.#settings;
+    const { gate } = endpoint;
+    if (gate.state !== 'open') this.#release();
+    this.#begin();
+
+    const now = clock.now();
+    const isOpen = gate.state === 'open';
+    const reach = this.#reach;
+    const limit = isOpen
+      ? reach - this.#held.length
+      : gate.allowance(1, now) * (endpoint.free > 0 ? 1 : 0);
+    // Asked for in large bites: whatever little comes is begun at once.
+    const isHungry = isOpen ? limit > reach / 2 : limit > 0;
+    if (!isHungry || now < this.#emptyUntil) return this.#delay(now);
+    const wakes = this.#wakes;
+    try {
+      const claimed = await outbox.claim({ limit, lease, now });
+      this.#held.push(...claimed.map((event) => ({ event, until: now + lease })));
+      this.#begin();
+      if (claimed.length === limit) return 0;
+      if (wakes === this.#wakes) this.#emptyUntil = clock.now() + pollInterval;
+      return this.#delay(clock.now());
+    } catch (error) {
+      tell(this.#settings.onLifecycle, { kind: 'outbox_failed', error });
+      this.#emptyUntil = clock.now() + OUTBOX_DELAY;
+      return OUTBOX_DELAY;
+    }
+  }
+
+  /** How many events to hold. */
+  get #reach(): number {
+    const ahead = Math.round(LOOK_AHEAD / this.#meanDuration);
+    return this.#settings.concurrency * Math.min(MAX_LOOK_AHEAD, Math.max(1, ahead));
+  }
+
+  #delay(now: number): number {
+    const { endpoint, pollInterval } = this.#settings;
+    const { probeAt = 0 } = endpoint.gate;
+    const due = Math.max(this.#emptyUntil, probeAt) - now;
+    // What is in flight wakes it when it ends.
+    return due > 0 ? due : pollInterval;
+  }
+
+  /** Waits for the time, or until something ends or comes. */
+  async #pause(milliseconds: number): Promise<void> {
+    const pause = new AbortController();
+    this.#endPause = () => {
+      pause.abort(WOKEN);
+    };
+    await this.#settings.clock.sleep(milliseconds, pause.signal);
+    this.#endPause = () => undefined;
+  }
+
+  /** Begins as many attempts as may be made. */
+  #begin(): void {
+    const { endpoint, timeout, clock } = this.#settings;
+    const now = clock.now();
+    let allowed = endpoint.gate.allowance(endpoint.free, now);
+    while (allowed > 0) {
+      const held = this.#held.shift();
+      if (held === undefined) return;
+      // It could be somebody else's before the answer is here. It is claimed again by itself.
+      if (held.until - now < timeout) continue;
+      allowed--;
+      const delivery = this.#deliver(held).finally(() => {
+        this.#inFlight.delete(held);
+        this.#look();
+      });
+      this.#inFlight.set(held, delivery);
+    }
+  }
+
+  async #deliver({ event }: Held): Promise<void> {
+    const attempt = await this.#settings.endpoint.attempt(event);
+    this.#meanDuration += (attempt.duration - this.#meanDuration) / 16;
+    this.#unsettled.push(this.#judge(event, attempt));
+    void this.#flush();
+  }
+
+  /** What becomes of an event after an attempt; tells the host. */
+  #judge(claimed: ClaimedEvent, attempt: TimedAttempt): Settlement {
+    const { retry, onLifecycle, clock, random } = this.#settings;
+    const { judgement, status, reasonCode, startedAt, duration, retryAfter } = attempt;
+    const { eventId, type } = claimed;
+    const attempts = claimed.attempts + 1;
+    const about = { eventId, type, attempts, status, duration };
+    if (judgement === 'delivered') {
+      tell(onLifecycle, { kind: 'delivered', isReplayed: attempt.isReplayed, ...about });
+      return { claimed, outcome: 'delivered' };
+    }
+    const now = clock.now();
+    const firstAttemptAt = claimed.firstAttemptAt ?? startedAt;
+    const dueAt =
+      judgement === 'pause'
+        ? now
+        : judgement === 'reject'
+          ? undefined
+          : nextAttemptAt({ attempts, firstAttemptAt, retryAfter }, retry, now, random);
+    const retryAt = dueAt ?? null;
+    tell(onLifecycle, { kind: 'attempt_failed', reasonCode, retryAt, ...about });
+    if (dueAt !== undefined) {
+      // The endpoint's fault is no attempt of the event's.
+      return judgement === 'pause'
+        ? { ...unchanged(claimed, dueAt) }
+        : { claimed, outcome: 'retry', dueAt, attempts, firstAttemptAt };
+    }
+    const kind = judgement === 'reject' ? 'rejected' : 'expired';
+    tell(onLifecycle, {
+      kind: 'dead_letter',
+      reason: kind,
+      eventId,
+      type,
+      attempts,
+      status,
+      reasonCode,
+    });
+    const reason = { kind, status, code: reasonCode, message: attempt.reason } as const;
+    return { claimed, outcome: 'dead', attempts, reason };
+  }
+
+  /** Hands back what is held: somebody else may have more luck. */
+  #release(): void {
+    if (this.#held.length === 0) return;
+    const now = this.#settings.clock.now();
+    for (const { event } of this.#held.splice(0)) this.#unsettled.push(unchanged(event, now));
+    void this.#flush();
+  }
+
+  async #extend(): Promise<void> {
+    const { outbox, lease, clock } = this.#settings;
+    const all = [...this.#held, ...this.#inFlight.keys()];
+    if (all.length === 0) return;
+    const now = clock.now();
+    try {
+      await outbox.extend(
+        all.map(({ event }) => event),
+        { lease, now },
+      );
+      for (const held of all) held.until = now + lease;
+    } catch (error) {
+      // The next beat comes before the claims end.
+      tell(this.#settings.onLifecycle, { kind: 'outbox_failed', error });
+    }
+  }
+
+  /** Writes settlements until none are left; one batch at a time. */
+  #flush(): Promise<void> {
+    return (this.#flushing ??= this.#write());
+  }
+
+  async #write(): Promise<void> {
+    const { outbox, clock, onLifecycle } = this.#settings;
+    await this.#linger();
+    let failures = 0;
+    while (this.#unsettled.length > 0) {
+      const batch = this.#unsettled.slice(0, MAX_BATCH);
+      const now = clock.now();
+      try {
+        await outbox.settle(batch, { now });
+        this.#unsettled = this.#unsettled.slice(batch.length);
+        failures = 0;
+        if (batch.some((settlement) => isDue(settlement, now))) this.wake();
+      } catch (error) {
+        tell(onLifecycle, { kind: 'outbox_failed', error });
+        // The claims end by themselves, and the events are sent again.
+        if (this.#isStopping && ++failures >= LAST_TRIES) break;
+        await clock.sleep(OUTBOX_DELAY, new AbortController().signal);
+      }
+    }
+    // In the same breath as the last look, so that nothing comes between them.
+    this.#flushing = undefined;
+  }
+
+  async #linger(): Promise<void> {
+    const isEnough = this.#isStopping || this.#unsettled.length >= this.#settings.concurrency;
+    await new Promise<void>((resolve) => setTimeout(resolve, isEnough ? 0 : LINGER));
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping?.signal.aborted !== false;
+  }
+}
+
+function isDue(settlement: Settlement, now: number): boolean {
+  return settlement.outcome === 'retry' && settlement.dueAt <= now;
+}
+
+function unchanged(claimed: ClaimedEvent, dueAt: number): Settlement {
+  const { attempts, firstAttemptAt } = claimed;
+  return { claimed, outcome: 'retry', dueAt, attempts, firstAttemptAt };
+}

@@ -1,0 +1,32 @@
+/**
+ * The sending end: sign, deliver, retry, and never lose an event.
+ *
+ * @module @buktor/his-webhook/sender
+ */
+
+export {
+  createSender,
+  type EnqueueOptions,
+  type QueueReceipt,
+  type Receipt,
+  type Sender,
+  type SendOptions,
+} from './sender.ts';
+export type { SenderOptions } from './options.ts';
+export type { Provided } from './endpoint.ts';
+export type { EndpointState, ProbePolicy } from './gate.ts';
+export type { RetryPolicy } from './backoff.ts';
+export type { FetchedResponse, FetchLike } from './attempt.ts';
+export type { SignedRequest } from './request.ts';
+export type { Clock } from './clock.ts';
+export type { AttemptSummary, EventSummary, LifecycleListener, SenderEvent } from './lifecycle.ts';
+export type {
+  ClaimedEvent,
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetterReason,
+  Outbox,
+  OutboxCounts,
+  QueuedEvent,
+  Settlement,
+} from './outbox.ts';

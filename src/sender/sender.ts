@@ -1,0 +1,274 @@
+import { checkMembers } from '../configuration.ts';
+import { ConfigurationError, DeliveryError } from '../errors.ts';
+import type { Envelope } from '../events.ts';
+import { nextAttemptAt } from './backoff.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Endpoint, type TimedAttempt } from './endpoint.ts';
+import { checkBody, type PreparedEvent, prepareEvent } from './event.ts';
+import type { EndpointState } from './gate.ts';
+import { tell } from './lifecycle.ts';
+import { checkSenderOptions, type SenderOptions, type SenderSettings } from './options.ts';
+import type { DeadLetter, DeadLetterFilter, Outbox, OutboxCounts } from './outbox.ts';
+
+/** That an event is with the receiver. */
+export interface Receipt {
+  readonly eventId: string;
+  readonly status: number;
+  /** The receiver had it before. */
+  readonly isReplayed: boolean;
+  /** How many attempts were made. */
+  readonly attempts: number;
+}
+
+/** Options of {@link Sender.send}. */
+export interface SendOptions {
+  /**
+   * For how long it is tried again where the receiver cannot take it yet, in milliseconds; 0 makes one
+   * attempt.
+   * @default 30_000
+   */
+  readonly retryFor?: number;
+  /** Gives up. What was sent already may have arrived. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@link Sender.enqueue}. */
+export interface EnqueueOptions<Transaction> {
+  /** The caller's own transaction, that the event is queued with, or not at all. */
+  readonly transaction?: Transaction;
+}
+
+/** That an event is queued. */
+export interface QueueReceipt {
+  readonly eventId: string;
+}
+
+/** The sending end of the webhook. */
+export interface Sender<Transaction = never> {
+  /**
+   * Delivers an event now.
+   *
+   * @param event - The envelope, or its body as it was serialised before.
+   * @returns Once the receiver has it.
+   * @throws EventError at once, where no receiver would take it; nothing is sent.
+   * @throws DeliveryError where it was not delivered.
+   */
+  send(event: Envelope<object> | string, options?: SendOptions): Promise<Receipt>;
+  /**
+   * Hands an event over to the outbox, which sees it delivered, whatever happens in between.
+   *
+   * @returns Once it is durable: with a transaction of the caller's, once that commits.
+   * @throws EventError at once, where no receiver would take it. With a transaction the error is thrown
+   *   by the call itself, not by its promise, so that a transaction of a synchronous database rolls back.
+   * @throws ConfigurationError where there is no outbox.
+   */
+  enqueue(
+    event: Envelope<object> | string,
+    options?: EnqueueOptions<Transaction>,
+  ): Promise<QueueReceipt>;
+  /** Begins to deliver what is queued, until {@link stop}. */
+  start(): void;
+  /** Finishes what is under way, and no more. What is queued stays queued; the outbox stays open. */
+  stop(): Promise<void>;
+  /** Lets the next probe go out at once: the token is renewed, or the endpoint is mended. */
+  resume(): void;
+  /** Whether events go to the endpoint, or wait because it fails. */
+  readonly state: EndpointState;
+  /** Events that are not sent any more, with the receiver's reason, the oldest first. */
+  deadLetters(filter?: DeadLetterFilter): AsyncIterable<DeadLetter>;
+  /** Queues dead letters again. @returns How many. */
+  redrive(filter?: DeadLetterFilter): Promise<number>;
+  /** How many events wait in the outbox. */
+  count(): Promise<OutboxCounts>;
+}
+
+/**
+ * Makes the sending end of the webhook.
+ *
+ * `send` delivers now; `enqueue` hands an event over and forgets it. Both sign the exact bytes that are
+ * sent, retry with exponential backoff and jitter, honour `Retry-After`, and send the same bytes with
+ * the same `event_id` again, so that the receiver knows a repeat.
+ *
+ * @example
+ * ```ts
+ * import { buildEvent } from '@buktor/his-webhook';
+ * import { sqliteOutbox } from '@buktor/his-webhook/outboxes/sqlite';
+ * import { createSender } from '@buktor/his-webhook/sender';
+ *
+ * const sender = createSender({
+ *   url: 'https://api.buktor.com/his/receive',
+ *   token,
+ *   secret,
+ *   outbox: sqliteOutbox({ path: 'outbox.db' }),
+ * });
+ * sender.start();
+ * await sender.enqueue(
+ *   buildEvent({ type: 'appointment.created', data: { his_appointment_id: 'A123' } }),
+ * );
+ * ```
+ *
+ * @throws ConfigurationError for an option that could never work.
+ */
+export function createSender<Transaction = never>(
+  options: SenderOptions<Transaction>,
+): Sender<Transaction> {
+  return new WebhookSender(checkSenderOptions(options));
+}
+
+class WebhookSender<Transaction> implements Sender<Transaction> {
+  readonly #settings: SenderSettings<Transaction>;
+  readonly #endpoint: Endpoint;
+  readonly #dispatcher: Dispatcher | undefined;
+  readonly #sending = new Set<Promise<unknown>>();
+  /** What ends the waits of those that are sending. */
+  readonly #waits = new Set<AbortController>();
+
+  constructor(settings: SenderSettings<Transaction>) {
+    const { outbox, timeout, retry } = settings;
+    this.#settings = settings;
+    this.#endpoint = new Endpoint({ ...settings, maxRetryAfter: retry.maxRetryAfter });
+    if (outbox !== undefined) {
+      const lease = 3 * timeout;
+      this.#dispatcher = new Dispatcher({ ...settings, endpoint: this.#endpoint, outbox, lease });
+    }
+  }
+
+  get state(): EndpointState {
+    return this.#endpoint.gate.state;
+  }
+
+  send(event: Envelope<object> | string, options: SendOptions = {}): Promise<Receipt> {
+    const sending = this.#send(event, options);
+    this.#sending.add(sending);
+    const done = (): void => {
+      this.#sending.delete(sending);
+    };
+    sending.then(done, done);
+    return sending;
+  }
+
+  enqueue(
+    event: Envelope<object> | string,
+    options: EnqueueOptions<Transaction> = {},
+  ): Promise<QueueReceipt> {
+    const { transaction } = options;
+    const queue = (): Promise<QueueReceipt> => {
+      checkMembers('enqueue', options, ['transaction']);
+      const prepared = this.#prepare(event);
+      const now = this.#settings.clock.now();
+      return this.#outbox.enqueue(prepared, { now, transaction }).then(() => {
+        this.#dispatcher?.wake();
+        return { eventId: prepared.eventId };
+      });
+    };
+    // A transaction that is not awaited must hear of a fault before it commits.
+    return transaction === undefined ? Promise.resolve().then(queue) : queue();
+  }
+
+  start(): void {
+    if (this.#dispatcher === undefined) throw new ConfigurationError(NO_OUTBOX);
+    this.#dispatcher.start();
+  }
+
+  async stop(): Promise<void> {
+    for (const wait of this.#waits) wait.abort();
+    await Promise.allSettled([this.#dispatcher?.stop(), ...this.#sending]);
+  }
+
+  resume(): void {
+    this.#endpoint.gate.hurry();
+    this.#dispatcher?.wake();
+  }
+
+  deadLetters(filter: DeadLetterFilter = {}): AsyncIterable<DeadLetter> {
+    return this.#outbox.deadLetters(filter);
+  }
+
+  async redrive(filter: DeadLetterFilter = {}): Promise<number> {
+    const redriven = await this.#outbox.redrive(filter, { now: this.#settings.clock.now() });
+    this.#dispatcher?.wake();
+    return redriven;
+  }
+
+  async count(): Promise<OutboxCounts> {
+    return this.#outbox.count();
+  }
+
+  get #outbox(): Outbox<Transaction> {
+    const { outbox } = this.#settings;
+    if (outbox === undefined) throw new ConfigurationError(NO_OUTBOX);
+    return outbox;
+  }
+
+  #prepare(event: Envelope<object> | string): PreparedEvent {
+    const { clock } = this.#settings;
+    const options = { ...this.#settings, now: clock.now() };
+    return typeof event === 'string' ? checkBody(event, options) : prepareEvent(event, options);
+  }
+
+  async #send(event: Envelope<object> | string, options: SendOptions): Promise<Receipt> {
+    checkMembers('send', options, ['retryFor', 'signal']);
+    const { retryFor = 30_000, signal } = options;
+    if (!(retryFor >= 0)) throw new ConfigurationError('retryFor must be 0 or more.');
+    const prepared = this.#prepare(event);
+    // One for each: on a signal that all of them share, Node 20 warns of too many listeners.
+    const wait = new AbortController();
+    const onAbort = (): void => {
+      wait.abort();
+    };
+    this.#waits.add(wait);
+    signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted === true) onAbort();
+    try {
+      return await this.#deliver(prepared, retryFor, signal, wait.signal);
+    } finally {
+      this.#waits.delete(wait);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** @param waking - Ends the wait for the next attempt. */
+  async #deliver(
+    prepared: PreparedEvent,
+    retryFor: number,
+    signal: AbortSignal | undefined,
+    waking: AbortSignal,
+  ): Promise<Receipt> {
+    const { clock, retry, random, onLifecycle } = this.#settings;
+    const firstAttemptAt = clock.now();
+    for (let attempts = 1; ; attempts++) {
+      const attempt = await this.#endpoint.attempt(prepared, signal);
+      const { judgement, status, isReplayed, duration, reasonCode, retryAfter } = attempt;
+      const { eventId, type } = prepared;
+      const about = { eventId, type, attempts, status, duration };
+      if (judgement === 'delivered') {
+        tell(onLifecycle, { kind: 'delivered', isReplayed, ...about });
+        return { eventId, status: status ?? 0, isReplayed, attempts };
+      }
+      const now = clock.now();
+      const retryAt =
+        judgement !== 'retry' || waking.aborted
+          ? undefined
+          : nextAttemptAt({ attempts, firstAttemptAt, retryAfter }, retry, now, random);
+      const isLast = retryAt === undefined || retryAt - firstAttemptAt > retryFor;
+      tell(onLifecycle, {
+        kind: 'attempt_failed',
+        reasonCode,
+        retryAt: isLast ? null : retryAt,
+        ...about,
+      });
+      if (!isLast) await clock.sleep(retryAt - now, waking);
+      if (isLast || waking.aborted) throw failureOf(attempt, attempts);
+    }
+  }
+}
+
+const NO_OUTBOX = 'This sender has no outbox; createSender({ …, outbox: sqliteOutbox({ path }) }).';
+
+const KINDS = { reject: 'rejected', pause: 'endpoint', retry: 'unavailable' } as const;
+
+function failureOf(attempt: TimedAttempt, attempts: number): DeliveryError {
+  const { judgement, status, reasonCode, reason, faults } = attempt;
+  const kind = judgement === 'delivered' ? 'unavailable' : KINDS[judgement];
+  return new DeliveryError({ kind, status, reasonCode, reason, faults, attempts });
+}
