@@ -1,12 +1,16 @@
 import { readFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 
 /** What a command sees of the world, so that tests can stand in for it. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   out(text: string): void;
   err(text: string): void;
-  /** All of standard input. */
-  stdin(): Promise<Uint8Array>;
+  /** Standard input, as it comes. */
+  stdin(): Readable;
+  /** How wide the terminal is that standard error goes to; `undefined` where it goes elsewhere. */
+  columns(): number | undefined;
   /** Resolves when the process is asked to stop. */
   untilStopped(): Promise<void>;
 }
@@ -16,7 +20,7 @@ export class UsageError extends Error {}
 
 /** The bytes of a file; of standard input for `-` or no name. */
 export async function readInput(io: Io, file: string | undefined): Promise<Uint8Array> {
-  if (file === undefined || file === '-') return io.stdin();
+  if (file === undefined || file === '-') return buffer(io.stdin());
   try {
     return await readFile(file);
   } catch (error) {

@@ -14,7 +14,7 @@ const USAGE = `his-webhook <command>
   keygen   make a shared secret and a bearer token
   sign     print the signature of a body
   verify   check the signature of a body
-  send     sign a body and send it
+  send     sign an event, or a file of them, and deliver it
   mapping  check, explain, test and compare mapping documents
 
 his-webhook <command> --help explains a command.

@@ -50,7 +50,10 @@ function setUp(files: Readonly<Record<string, unknown>>) {
       env,
       out: (text) => (out += text),
       err: (text) => (err += text),
-      stdin: () => Promise.reject(new Error('not asked for')),
+      stdin: () => {
+        throw new Error('not asked for');
+      },
+      columns: () => undefined,
       untilStopped: () => Promise.resolve(),
     };
     const argv = command.split(' ').map((word) => (isFile(word) ? join(folder, word) : word));

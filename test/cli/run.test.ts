@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/run.ts';
@@ -41,7 +42,8 @@ async function call(
     err: (text) => {
       err += text;
     },
-    stdin: () => Promise.resolve(Buffer.from(stdin)),
+    stdin: () => Readable.from([Buffer.from(stdin)]),
+    columns: () => undefined,
     untilStopped: () => stopped,
   };
   return { code: await run(argv, io), out, err };
@@ -135,7 +137,7 @@ describe('sign and verify', () => {
   });
 });
 
-describe('send', () => {
+describe('send --raw', () => {
   const env = { HIS_TOKEN: 't', HIS_SECRET: 's' };
 
   async function answering(status: number, headers: Record<string, string> = {}) {
@@ -157,7 +159,7 @@ describe('send', () => {
 
   it('sends the bytes of the file with their signature, once', async () => {
     const { seen, url } = await answering(200);
-    expect(await call(['send', eventFile(), '--url', url], { env })).toEqual({
+    expect(await call(['send', '--raw', eventFile(), '--url', url], { env })).toEqual({
       code: 0,
       out: '200 {"status":"x"}\n',
       err: '',
@@ -178,7 +180,7 @@ describe('send', () => {
     'exits with 1 for a %d, and follows no redirect',
     async (status) => {
       const { seen, url } = await answering(status, { location: '/elsewhere' });
-      const { code, out } = await call(['send', '--url', url], { env, stdin: '{}' });
+      const { code, out } = await call(['send', '--raw', '--url', url], { env, stdin: '{}' });
       expect([code, out, seen.length]).toEqual([1, `${String(status)} {"status":"x"}\n`, 1]);
     },
   );
@@ -188,7 +190,7 @@ describe('send', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const host = `127.0.0.1:${String((server.address() as AddressInfo).port)}`;
     await new Promise((closed) => server.close(closed));
-    const { code, err } = await call(['send', '--url', `http://${host}/x`], { env });
+    const { code, err } = await call(['send', '--raw', '--url', `http://${host}/x`], { env });
     expect([code, err]).toEqual([1, `No answer from ${host}: ECONNREFUSED\n`]);
     expect((await call(['send', '--url', 'nonsense'], { env })).code).toBe(2);
     expect((await call(['send', '--token', 'a b'], { env: { HIS_SECRET: 's' } })).code).toBe(2);
