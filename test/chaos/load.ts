@@ -9,7 +9,7 @@ import { signRequest } from '../../src/sender/request.ts';
 import type { Change } from '../../src/stores/types.ts';
 import { changeOf } from '../../src/testing/changes.ts';
 
-const SECRET = 'a secret of 32 bytes for testing';
+export const SECRET = 'a secret of 32 bytes for testing';
 const CLIENT_IDS = ['1001', '1002'] as const;
 
 /** The senders. */

@@ -1,7 +1,10 @@
 /**
- * `npm run chaos [-- ENGINE …] [--kills N] [--cuts N] [--rounds N] [--seed S]`: kills receivers
+ * `npm run chaos [-- WHAT …] [--kills N] [--cuts N] [--rounds N] [--events N] [--seed S]`: kills receivers
  * under load, cuts them off from their database and lets them race, and holds what is left against
- * what they acknowledged. It ends with 1 where anything was lost, doubled or wrong.
+ * what they acknowledged; kills senders and receivers with a network between them that fails, and holds
+ * what is left against what was enqueued. It ends with 1 where anything was lost, doubled or wrong.
+ *
+ * WHAT is `sqlite` or `postgres`, a receiver's store, or `senders`; all of it by default.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
@@ -9,6 +12,7 @@ import { missingPostgres } from '../support/databases.ts';
 import { showProgress } from '../support/progress.ts';
 import type { ChaosEngine } from './engine.ts';
 import { isSound, type Judgement } from './judge.ts';
+import { type DeliveryOptions, runDelivery } from './delivery.ts';
 import { runKills } from './kill.ts';
 import { postgres } from './postgres.ts';
 import { runRaces } from './race.ts';
@@ -22,14 +26,16 @@ const { values, positionals } = parseArgs({
     kills: { type: 'string' },
     cuts: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '20' },
+    events: { type: 'string', default: '20000' },
     seed: { type: 'string', default: String(randomInt(1_000_000)) },
   },
 });
-const unknown = positionals.find((name) => ENGINES.every((engine) => engine.name !== name));
-if (unknown !== undefined) throw new Error(`no engine ${unknown}`);
-const engines = ENGINES.filter(
-  ({ name }) => positionals.length === 0 || positionals.includes(name),
+const unknown = positionals.find(
+  (name) => name !== 'senders' && ENGINES.every((engine) => engine.name !== name),
 );
+if (unknown !== undefined) throw new Error(`no engine ${unknown}`);
+const isWanted = (name: string): boolean => positionals.length === 0 || positionals.includes(name);
+const engines = ENGINES.filter(({ name }) => isWanted(name));
 const seed = Number(values.seed);
 const DEFAULT_KILLS: Readonly<Record<string, number>> = { sqlite: 100, postgres: 50 };
 
@@ -55,7 +61,7 @@ function report(
   result: Judgement & {
     readonly sent: number;
     readonly acknowledged: number;
-    readonly duplicates: number;
+    readonly duplicates?: number;
     readonly retries?: number;
     readonly faults: readonly string[];
   },
@@ -65,7 +71,7 @@ function report(
   const isGood = isSound(result) && result.faults.length === 0 && count >= wanted;
   if (!isGood) process.exitCode = 1;
   for (const text of result.faults.slice(0, 3)) console.error(`${engine}, ${fault}: ${text}`);
-  const { sent, acknowledged, retries = 0, duplicates } = result;
+  const { sent, acknowledged, retries = 0, duplicates = 0 } = result;
   const { lost, doubled, apart, strange, rows, mismatched } = result;
   lines.push({
     engine,
@@ -117,5 +123,32 @@ for (const engine of engines) {
     rounds * 2,
     rounds * 2,
   );
+}
+const deliver = async (label: string, wanted: number, options: Partial<DeliveryOptions>) => {
+  const engine = missingPostgres === false ? postgres : sqlite;
+  const events = Number(values.events);
+  const result = await runDelivery({
+    engine,
+    events,
+    rows: events / 10,
+    senders: 4,
+    receivers: 2,
+    killEvery: 1_000,
+    seed,
+    onProgress: progress(label, events),
+    ...options,
+  });
+  const { senderKills, receiverKills, ghosts, mischief } = result;
+  const harm = Object.entries(mischief).map(([name, count]) => `${name} ${String(count)}`);
+  console.log(`\n${label}: ${harm.join(', ')}; ${String(ghosts)} transactions rolled back`);
+  const fault = `${label}: SIGKILL, ${String(senderKills)} of senders`;
+  report(engine.name, fault, result, senderKills + receiverKills, wanted);
+};
+if (isWanted('senders')) {
+  await deliver('4 sqliteOutboxes', Number(values.events) / 1_000, { killEvery: 500 });
+  if (missingPostgres === false) {
+    // What a killed worker had claimed is claimed again after half a minute.
+    await deliver('pgBossOutbox, 3 workers', 3, { isShared: true, senders: 3, mostSenderKills: 1 });
+  }
 }
 console.log(`\n${table(lines)}`);
