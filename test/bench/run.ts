@@ -16,8 +16,10 @@ import {
 } from '@buktor/his-webhook';
 import { SAMPLE_EVENT, sampleMapping } from '../../src/cli/sample.ts';
 import { compare, type Row } from './compare.ts';
+import { benchBacklog } from './backlog.ts';
 import { benchGrowth } from './growth.ts';
 import { benchMapping } from './mapping.ts';
+import { benchSender } from './sender.ts';
 import { benchStores } from './stores.ts';
 
 const SECRET = 'a shared secret of thirty-two by';
@@ -75,13 +77,13 @@ const { values, positionals } = parseArgs({
     keys: { type: 'string' },
   },
 });
-const GROUPS = ['signature', 'pipeline', 'mapping', 'stores', 'growth'];
+const GROUPS = ['signature', 'pipeline', 'mapping', 'stores', 'sender', 'backlog', 'growth'];
 const unknown = positionals.find((group) => !GROUPS.includes(group));
 if (unknown !== undefined) {
   throw new Error(`no group ${unknown}; there are ${GROUPS.join(', ')}`);
 }
-// Filling tables with millions of keys takes minutes, so growth is measured by name only.
-const wanted = positionals.length === 0 ? GROUPS.slice(0, -1) : positionals;
+// What fills queues and tables takes minutes, and is measured by name only.
+const wanted = positionals.length === 0 ? GROUPS.slice(0, -2) : positionals;
 const results: unknown[] = [];
 
 const rows = ROWS.filter(({ group }) => wanted.includes(group));
@@ -104,6 +106,10 @@ if (rows.length > 0) {
 }
 if (wanted.includes('mapping')) results.push(...(await benchMapping(Number(values.rounds ?? 31))));
 if (wanted.includes('stores')) results.push(...(await benchStores(Number(values.rounds ?? 15))));
+if (wanted.includes('sender')) results.push(...(await benchSender(Number(values.rounds ?? 15))));
+if (wanted.includes('backlog')) {
+  results.push(...(await benchBacklog(Number(values.rounds ?? 15))));
+}
 if (wanted.includes('growth')) {
   const keys = values.keys === undefined ? undefined : Number(values.keys);
   results.push(...(await benchGrowth(Number(values.rounds ?? 300), keys)));

@@ -46,11 +46,12 @@ export async function throughQueue(
 export async function inFlight<T>(
   items: readonly T[],
   work: (item: T) => Promise<unknown>,
+  atATime: number = IN_FLIGHT,
 ): Promise<number> {
   let next = 0;
   const start = performance.now();
   await Promise.all(
-    Array.from({ length: IN_FLIGHT }, async () => {
+    Array.from({ length: atATime }, async () => {
       for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
     }),
   );
