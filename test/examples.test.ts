@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { eventStoreSuite } from '../src/testing/index.ts';
+import { missingPostgres, POSTGRES_URL } from './support/databases.ts';
 import { SAMPLE_ROW, SUCCESS_BODY } from './support/document.ts';
 import { ROOT, runCommand, scratchFolder, startNode } from './support/process.ts';
 
@@ -27,6 +28,38 @@ describe.each(['express', 'fastify'])('examples/%s', (name) => {
     const rows = database.prepare('SELECT * FROM appointment').all();
     database.close();
     expect(rows).toMatchObject([SAMPLE_ROW]);
+  });
+});
+
+describe('examples/sender', () => {
+  const start = (url: string, folder: string) =>
+    startNode([example('sender/his.js')], { HIS_URL: url }, folder);
+
+  it('delivers what was committed, and nothing that was rolled back', async () => {
+    const folder = scratchFolder();
+    const server = startNode([example('express/server.js')], { PORT: '0' }, folder);
+    const [, port] = await server.printed(/Listening on .*port: (\d+)/s);
+
+    // Nobody is there at first.
+    const early = start('http://127.0.0.1:1/', folder);
+    const [, booked] = await early.printed(/^booked: (\S+)$/m);
+    await early.printed(/^not booked: \S+ UNIQUE constraint failed/m);
+    await early.printed(/"kind":"attempt_failed"/);
+    expect(await early.stop()).toBe(0);
+    expect(early.output()).toContain('waiting: 1\n');
+    expect(early.output()).toContain('left for the next time: 1\n');
+
+    const later = start(`http://127.0.0.1:${port!}/his/receive`, folder);
+    await later.printed(/("kind":"delivered"[^]*){2}/);
+    expect(await later.stop('SIGINT')).toBe(0);
+    expect(later.output()).toContain('left for the next time: 0\n');
+    const [, then] = /^booked: (\S+)$/m.exec(later.output())!;
+    expect(await server.stop()).toBe(0);
+
+    const database = new DatabaseSync(join(folder, 'buktor.db'), { readOnly: true });
+    const rows = database.prepare('SELECT buktor_appointment_id AS id FROM appointment').all();
+    database.close();
+    expect(rows.map(({ id }) => id).sort()).toEqual([booked, then].sort());
   });
 });
 
@@ -69,5 +102,23 @@ describe('examples/custom-store', () => {
     // One more of its own.
     expect(stdout).toContain(`\n# pass ${String(rules.length + 1)}\n`);
     expect(status).toBe(0);
+  });
+});
+
+describe.skipIf(missingPostgres)('examples/sender-cluster', () => {
+  it('delivers by two processes what was committed, and stops', () => {
+    const { stdout, stderr, status } = runCommand(
+      process.execPath,
+      [example('sender-cluster/cluster.js')],
+      { env: { DATABASE_URL: POSTGRES_URL } },
+    );
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+    const lines = stdout.trim().split('\n');
+    expect(lines.shift()).toBe('9 appointments, 9 events queued');
+    expect(lines.pop()).toBe('dead letter evt_A10 422 mapping_not_found');
+    expect(lines.map((line) => line.replace(/^worker [12] /, '')).sort()).toEqual([
+      ...Array.from({ length: 8 }, (_, index) => `delivered evt_A${String(index + 1)}`),
+      'gave up evt_A10',
+    ]);
   });
 });
