@@ -182,6 +182,47 @@ describe('parseStrictJson', () => {
   });
 });
 
+describe('parseStrictJson on long strings', () => {
+  // Beyond 64 bytes the end of a string is searched for, unless the body has backslashes.
+  const lengths = [62, 63, 64, 65, 66, 1_000];
+
+  it.each(lengths)('finds the end of a string of %i bytes', (length) => {
+    const long = 'x'.repeat(length);
+    for (const text of [long, `${long}\\"${long}`, `\\${long}`, `${long}:{[1e999]`, `${long}é`]) {
+      const value = { [text]: text, a: [text, 1.5], b: text };
+      expect(parse(JSON.stringify(value))).toEqual({ ok: true, value });
+    }
+    for (const body of [
+      `"${long}`,
+      `{"a":"${long}","a":1}`,
+      `{"${long}":1,"${long}":1}`,
+      `["${long}",{"__proto__":1}]`,
+      `["${long}\\",{"__proto__":1}]`,
+      `["${long}\\"]`,
+      `["\\","${long}\\u0000"]`,
+      `["${long}",1e999]`,
+    ]) {
+      expect(parse(body).ok, body).toBe(false);
+    }
+  });
+
+  it('says where a number stands in characters', () => {
+    expect(reasonOf('["é€😀",1e999]')).toMatch(/^The number at character 9 of/);
+    expect(parseStrictJson('["é€😀",1e999]')).toEqual(parse('["é€😀",1e999]'));
+  });
+
+  it('counts no member that was added to every object', () => {
+    const everyObject = Object.prototype as Record<string, unknown>;
+    everyObject['polluted'] = 1;
+    try {
+      expect(parse('{"a":{"b":1}}').ok).toBe(true);
+      expect(parse('{"a":1,"a":2}').ok).toBe(false);
+    } finally {
+      delete everyObject['polluted'];
+    }
+  });
+});
+
 describe('parseStrictJson on text', () => {
   it('takes a string as its UTF-8 bytes', () => {
     expect(parseStrictJson('{"a":"ü"}')).toEqual({ ok: true, value: { a: 'ü' } });

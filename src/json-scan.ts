@@ -1,0 +1,106 @@
+import type { Buffer } from 'node:buffer';
+
+/** How deep objects and arrays may nest. */
+export const MAX_DEPTH = 64;
+
+/** What {@link scanJson} saw on its way through a text. */
+export interface JsonScan {
+  /** Colons outside strings: as many as a well-formed text has members. */
+  members: number;
+  /** A string has an escape, so it may hold what the bytes do not show. */
+  hasEscapes: boolean;
+  /** A string may be a key that is not allowed. */
+  mayPoison: boolean;
+  /** What is refused at first sight: where it begins, in bytes. */
+  tooDeepAt: number | undefined;
+  badNumberAt: number | undefined;
+}
+
+/** How much of a string is looked through before its end is searched for. */
+const SHORT = 64;
+
+/**
+ * Walks JSON before it is parsed, once, and over its bytes: those of a typed array are read faster
+ * than the characters of a string. Malformed text is JSON.parse's to refuse.
+ *
+ * @param bytes - Valid UTF-8, where no byte of another character looks like one of JSON's own.
+ * @param isHeld - Whether a number is what its digits say. It is not asked about those of up to 15
+ *   characters without an exponent, which a double always holds.
+ */
+export function scanJson(bytes: Buffer, isHeld: (literal: string) => boolean): JsonScan {
+  const { length } = bytes;
+  const found: JsonScan = {
+    members: 0,
+    hasEscapes: false,
+    mayPoison: false,
+    tooDeepAt: undefined,
+    badNumberAt: undefined,
+  };
+  let members = 0;
+  let depth = 0;
+  let hasBackslash: boolean | undefined;
+  for (let i = 0; i < length; i++) {
+    const byte = bytes[i] as number;
+    if (byte === 0x22 /* " */) {
+      const start = i + 1;
+      if (mayBePoison(bytes, start)) found.mayPoison = true;
+      for (i = start; i < length && bytes[i] !== 0x22; i++) {
+        if (bytes[i] === 0x5c /* \ */) {
+          found.hasEscapes = true;
+          i++;
+        } else if (i - start === SHORT && !(hasBackslash ??= bytes.includes(0x5c))) {
+          i = bytes.indexOf(0x22, i) - 1;
+          // A string without an end.
+          if (i < 0) return found;
+        }
+      }
+    } else if (byte === 0x3a /* : */) {
+      members++;
+    } else if (byte === 0x7b /* { */ || byte === 0x5b /* [ */) {
+      if (++depth > MAX_DEPTH) {
+        found.tooDeepAt = i;
+        return found;
+      }
+    } else if (byte === 0x7d /* } */ || byte === 0x5d /* ] */) {
+      depth--;
+    } else if (isDigit(byte) || byte === 0x2d /* - */) {
+      const start = i;
+      let hasExponent = false;
+      for (; i + 1 < length && isNumberPart(bytes[i + 1] as number); i++) {
+        // The bit that tells e from E.
+        if (((bytes[i + 1] as number) | 0x20) === 0x65) hasExponent = true;
+      }
+      const isLong = i - start >= 15;
+      if ((isLong || hasExponent) && !isHeld(bytes.toString('latin1', start, i + 1))) {
+        found.badNumberAt = start;
+        return found;
+      }
+    }
+  }
+  found.members = members;
+  return found;
+}
+
+/** Whether the string that begins here has the first letter and the length of a key that is not allowed. */
+function mayBePoison(bytes: Uint8Array, start: number): boolean {
+  const first = bytes[start];
+  return (
+    (first === 0x5f /* _ */ && bytes[start + '__proto__'.length] === 0x22) ||
+    (first === 0x63 /* c */ && bytes[start + 'constructor'.length] === 0x22)
+  );
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+/** Digits, sign, point and exponent. */
+function isNumberPart(byte: number): boolean {
+  return (
+    isDigit(byte) ||
+    byte === 0x2e /* . */ ||
+    (byte | 0x20) === 0x65 /* e, E */ ||
+    byte === 0x2d /* - */ ||
+    byte === 0x2b /* + */
+  );
+}
