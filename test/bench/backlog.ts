@@ -7,7 +7,7 @@ import { sqliteOutbox } from '../../src/outboxes/sqlite.ts';
 import { buildEvent } from '../../src/sender/event.ts';
 import { createSender } from '../../src/sender/sender.ts';
 import { startProcess } from '../support/spawn.ts';
-import { quantile } from './workload.ts';
+import type { Plan } from './plan.ts';
 
 /** What draining came to. */
 export interface Drained {
@@ -69,46 +69,53 @@ export async function openBacklogs(): Promise<Backlogs> {
   };
 }
 
-/** One row of the benchmark: lower is better. */
-export interface BacklogResult {
-  readonly group: 'backlog';
-  readonly name: string;
-  readonly bar: number;
-  readonly median: number;
-}
-
-const SHORT = 2_000;
-const LONG = 200_000;
-
-/** Measures it; prints as it goes. */
-export async function benchBacklog(rounds: number): Promise<BacklogResult[]> {
+/** Measures a short queue and a long one in turns. */
+export async function benchBacklog(plan: Plan): Promise<void> {
+  const [short, long] = [plan.volume(2_000, 20), plan.volume(200_000, 200)];
   const backlogs = await openBacklogs();
-  const results: BacklogResult[] = [];
-  const tell = (name: string, median: number, bar: number, unit: string): void => {
-    results.push({ group: 'backlog', name, bar, median });
-    const verdict = `≤ ${String(bar)} ${median <= bar ? 'met' : 'MISSED'}`;
-    console.log(`backlog    ${name}\n           ${median.toFixed(2)} ${unit}  ${verdict}\n`);
-  };
   try {
-    const long = await backlogs.fill(LONG);
-    const starts: number[] = [];
+    const full = await backlogs.fill(long);
+    const starts: { ours: number[]; baseline: number[] } = { ours: [], baseline: [] };
+    const rounds = plan.rounds(15);
     for (let round = 0; round < rounds; round++) {
-      const short = await backlogs.fill(1);
-      const [empty, full] = [await backlogs.drain(short, 1, 1), await backlogs.drain(long, 1, 1)];
-      starts.push(full.start / empty.start);
+      starts.baseline.push((await backlogs.drain(await backlogs.fill(1), 1, 1)).start);
+      starts.ours.push((await backlogs.drain(full, 1, 1)).start);
+      plan.progress('starting on a long queue', round + 1, rounds);
     }
-    const start = quantile(starts);
-    tell('start until the first delivery: 200,000 queued / this one only', start, 2, '×');
+    plan.tell({
+      group: 'backlog',
+      name: `start until the first delivery, ${thousands(long)} queued / this one only`,
+      unit: 'ms',
+      ...starts,
+      direction: 'at most',
+      bar: 2,
+    });
 
-    const differences: number[] = [];
-    for (let round = 0; round < 3; round++) {
-      const short = await backlogs.drain(await backlogs.fill(SHORT), SHORT);
-      const { memory } = await backlogs.drain(await backlogs.fill(LONG), LONG);
-      differences.push((memory - short.memory) / 2 ** 20);
+    const memory: { ours: number[]; baseline: number[] } = { ours: [], baseline: [] };
+    const drains = plan.rounds(3);
+    for (let round = 0; round < Math.min(drains, 3); round++) {
+      for (const [side, count] of [
+        ['baseline', short],
+        ['ours', long],
+      ] as const) {
+        const drained = await backlogs.drain(await backlogs.fill(count), count);
+        memory[side].push(drained.memory / 2 ** 20);
+      }
+      plan.progress('draining a long queue', round + 1, drains);
     }
-    tell('memory while draining 200,000, above that with 2,000', quantile(differences), 30, 'MiB');
-    return results;
+    plan.tell({
+      group: 'backlog',
+      name: `memory while draining ${thousands(long)}, above that / with ${thousands(short)}`,
+      unit: 'MiB',
+      ...memory,
+      values: memory.ours.map((most, i) => most - memory.baseline[i]!),
+      scale: 'MiB',
+      direction: 'at most',
+      bar: 30,
+    });
   } finally {
     await backlogs.close();
   }
 }
+
+const thousands = (count: number): string => count.toLocaleString('en-GB');

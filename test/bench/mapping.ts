@@ -13,7 +13,8 @@ import jsonata from 'jsonata';
 import { Temporal } from 'temporal-polyfill';
 import { sampleMapping } from '../../src/cli/sample.ts';
 import { EVENT_TYPES } from '../../src/events.ts';
-import { quantile } from './workload.ts';
+import type { Plan } from './plan.ts';
+import type { Measured } from './row.ts';
 
 const require = createRequire(import.meta.url);
 const objectMapper = require('object-mapper') as (source: object, map: object) => object;
@@ -27,21 +28,15 @@ const TYPE = 'appointment.created';
 
 let sink: unknown;
 
-/** One line: how many times as fast ours is, by round. */
-interface Line {
-  readonly name: string;
-  readonly bar?: string;
-  readonly isMet?: boolean;
-  readonly median: number;
-  readonly low: number;
-  readonly high: number;
-  readonly note: string;
-}
+/** Everything that a row of this group says but the group. */
+type Line = Omit<Measured, 'group'>;
 
 /** `npm run bench -- mapping` */
-export async function benchMapping(rounds: number): Promise<readonly Line[]> {
-  console.log(`mapping: median of ${String(rounds)} interleaved rounds (10 % – 90 %)\n`);
-  return [...(await benchRename(rounds)), ...(await benchTyped(rounds)), ...benchClients(rounds)];
+export async function benchMapping(plan: Plan): Promise<void> {
+  const rounds = plan.rounds(31);
+  for (const lines of [benchRename, benchTyped, benchClients]) {
+    for (const line of await lines(rounds)) plan.tell({ group: 'mapping', ...line });
+  }
 }
 
 const mappingOf = (document: MappingDocument): CompiledMapping =>
@@ -217,8 +212,7 @@ function manyClients(count: number): MappingDocument {
 function benchClients(rounds: number): readonly Line[] {
   const count = 20_000;
   const text = JSON.stringify(manyClients(count));
-  const ratios: number[] = [];
-  const times: number[] = [];
+  const times: { bare: number[]; loading: number[] } = { bare: [], loading: [] };
   const once = (work: () => unknown): number => {
     sink = undefined;
     globalThis.gc?.();
@@ -227,10 +221,8 @@ function benchClients(rounds: number): readonly Line[] {
     return performance.now() - start;
   };
   for (let round = 0; round < Math.min(rounds, 15); round++) {
-    const bare = once(() => JSON.parse(text));
-    const loading = once(() => compileMappings(text));
-    ratios.push(loading / bare);
-    times.push(loading);
+    times.bare.push(once(() => JSON.parse(text)));
+    times.loading.push(once(() => compileMappings(text)));
   }
   sink = undefined;
   globalThis.gc?.();
@@ -238,12 +230,15 @@ function benchClients(rounds: number): readonly Line[] {
   const many = compileMappings(text);
   globalThis.gc?.();
   const bytes = (process.memoryUsage().heapUsed - before) / count;
-  const loading = line(
-    `loading ${String(count)} clients × 14 types / JSON.parse of the ${(text.length / 1e6).toFixed(1)} MB`,
-    { bar: '≤ 4', isMet: (median) => median <= 4 },
-    ratios,
-    `${quantile(times, 0.5).toFixed(0)} ms; ${bytes.toFixed(0)} bytes of memory a client`,
-  );
+  const loading: Line = {
+    name: `loading ${String(count)} clients × 14 types / JSON.parse of the ${(text.length / 1e6).toFixed(1)} MB`,
+    unit: 'ms',
+    ours: times.loading,
+    baseline: times.bare,
+    direction: 'at most',
+    bar: 4,
+    note: `${bytes.toFixed(0)} bytes of memory a client`,
+  };
 
   const few = compileMappings(manyClients(20));
   const lookUp = (set: MappingSet, clients: number): number => {
@@ -255,20 +250,20 @@ function benchClients(rounds: number): readonly Line[] {
   };
   lookUp(many, count);
   lookUp(few, 20);
-  const lookUps: number[] = [];
-  let nanoseconds = 0;
+  const lookUps: { ours: number[]; baseline: number[] } = { ours: [], baseline: [] };
   for (let round = 0; round < rounds; round++) {
-    nanoseconds = lookUp(many, count);
-    lookUps.push(nanoseconds / lookUp(few, 20));
+    lookUps.ours.push(lookUp(many, count));
+    lookUps.baseline.push(lookUp(few, 20));
   }
   return [
     loading,
-    line(
-      `look-up among ${String(count)} clients / among 20`,
-      { bar: '≤ 1.5', isMet: (median) => median <= 1.5 },
-      lookUps,
-      `${nanoseconds.toFixed(0)} ns a look-up`,
-    ),
+    {
+      name: `look-up among ${String(count)} clients / among 20`,
+      unit: 'ns',
+      ...lookUps,
+      direction: 'at most',
+      bar: 1.5,
+    },
   ];
 }
 
@@ -282,21 +277,29 @@ async function faster(
   theirs: (data: JsonObject) => unknown,
 ): Promise<Line> {
   for (const work of [ours, theirs]) await time(work, events, 60);
-  const ratios: number[] = [];
-  const times: number[] = [];
+  const times: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
   for (let round = 0; round < rounds; round++) {
     const isOursFirst = round % 2 === 0;
     const first = await time(isOursFirst ? ours : theirs, events, 12);
     const second = await time(isOursFirst ? theirs : ours, events, 12);
     const [mine, other] = isOursFirst ? [first, second] : [second, first];
-    ratios.push(other / mine);
-    times.push(mine);
+    times.ours.push(mine);
+    times.theirs.push(other);
   }
-  const note = `${(quantile(times, 0.5) / 1000).toFixed(2)} µs an event`;
-  return line(name, { bar: `≥ ${String(bar)}`, isMet: (median) => median >= bar }, ratios, note);
+  const values = times.ours.map((mine, round) => times.theirs[round]! / mine);
+  // How many times as fast, not how long.
+  return {
+    name,
+    unit: 'µs',
+    ours: times.ours,
+    baseline: times.theirs,
+    values,
+    direction: 'at least',
+    bar,
+  };
 }
 
-/** Nanoseconds a call, over about so many milliseconds. */
+/** Microseconds a call, over about so many milliseconds. */
 async function time(
   work: (data: JsonObject) => unknown,
   events: readonly JsonObject[],
@@ -313,22 +316,5 @@ async function time(
     elapsed = performance.now() - start;
   } while (elapsed < milliseconds);
   if (sink === undefined) throw new Error('the work gave nothing');
-  return (elapsed / calls) * 1e6;
-}
-
-function line(
-  name: string,
-  { bar, isMet }: { readonly bar: string; readonly isMet: (median: number) => boolean },
-  ratios: readonly number[],
-  note: string,
-): Line {
-  const median = quantile(ratios, 0.5);
-  const low = quantile(ratios, 0.1);
-  const high = quantile(ratios, 0.9);
-  const verdict = isMet(median) ? 'met' : 'MISSED';
-  console.log(`mapping    ${name}`);
-  console.log(
-    `           ${median.toFixed(2)} × (${low.toFixed(2)} – ${high.toFixed(2)})  ${note}  ${bar} ${verdict}\n`,
-  );
-  return { name, bar, isMet: isMet(median), median, low, high, note };
+  return (elapsed / calls) * 1e3;
 }

@@ -11,21 +11,8 @@ import { createSender, type Sender } from '../../src/sender/sender.ts';
 import { SAMPLE_EVENT } from '../../src/cli/sample.ts';
 import { serializeEvent } from '../../src/events.ts';
 import { startProcess } from '../support/spawn.ts';
-import { inFlight, quantile } from './workload.ts';
-
-/** How one way of sending fared against another: higher is better. */
-export interface SenderResult {
-  readonly group: 'sender';
-  readonly name: string;
-  /** The least the median of the ratios may be; none where it is only shown. */
-  readonly bar?: number;
-  readonly median: number;
-  readonly low: number;
-  readonly high: number;
-  /** Events a second, in the middle. */
-  readonly ours: number;
-  readonly baseline: number;
-}
+import type { Plan } from './plan.ts';
+import { inFlight } from './workload.ts';
 
 const CONCURRENCY = 16;
 const EVENTS = 2_000;
@@ -34,7 +21,9 @@ const [token, secret] = ['demo-token', 'your_shared_secret'];
 type Way = (bodies: readonly string[]) => Promise<number>;
 
 /** Measures every way in turns, so that what else the machine does falls on all of them. */
-export async function benchSender(rounds: number): Promise<SenderResult[]> {
+export async function benchSender(plan: Plan): Promise<void> {
+  const rounds = plan.rounds(15);
+  const events = plan.volume(EVENTS, 50);
   const sink = startProcess(process.execPath, ['test/bench/sink.ts'], {});
   const [, url = ''] = await sink.printed(/Listening on (http:.*)/);
   const folder = mkdtempSync(join(tmpdir(), 'his-webhook-bench-'));
@@ -122,10 +111,11 @@ export async function benchSender(rounds: number): Promise<SenderResult[]> {
     for (let round = -1; round < rounds; round++) {
       const speed = {} as Record<Name, number>;
       for (const name of round % 2 === 0 ? names : names.toReversed()) {
-        speed[name] = await ways[name](Array.from({ length: EVENTS }, makeBody));
+        speed[name] = await ways[name](Array.from({ length: events }, makeBody));
       }
       // The first round warms up.
       if (round >= 0) speeds.push(speed);
+      plan.progress('sending in every way', round + 1, rounds);
     }
   } finally {
     await outbox.close();
@@ -134,7 +124,6 @@ export async function benchSender(rounds: number): Promise<SenderResult[]> {
     rmSync(folder, { recursive: true });
   }
 
-  console.log(`${String(EVENTS)} events a round, ${String(CONCURRENCY)} in flight\n`);
   const rows: readonly [Name, Name, number?][] = [
     ['sqliteOutbox by undici.request', 'undici.request', 0.6],
     ['send by undici.request', 'undici.request', 0.8],
@@ -142,28 +131,18 @@ export async function benchSender(rounds: number): Promise<SenderResult[]> {
     ['send by fetch', 'undici.fetch', 0.8],
     ['fetch', 'undici.request'],
   ];
-  return rows.map(([ours, baseline, bar]) => {
-    const ratios = speeds.map((speed) => speed[ours] / speed[baseline]);
-    const result: SenderResult = {
+  for (const [ours, baseline, bar] of rows) {
+    plan.tell({
       group: 'sender',
       name: `${ours} / ${baseline}`,
+      unit: 'events/s',
+      ours: speeds.map((speed) => speed[ours]),
+      baseline: speeds.map((speed) => speed[baseline]),
+      direction: 'at least',
       ...(bar === undefined ? {} : { bar }),
-      median: quantile(ratios),
-      low: quantile(ratios, 0.1),
-      high: quantile(ratios, 0.9),
-      ours: quantile(speeds.map((speed) => speed[ours])),
-      baseline: quantile(speeds.map((speed) => speed[baseline])),
-    };
-    const { median, low, high } = result;
-    const verdict =
-      bar === undefined ? '' : median >= bar ? `≥ ${String(bar)} met` : `≥ ${String(bar)} MISSED`;
-    console.log(`sender     ${result.name}`);
-    console.log(
-      `           ${median.toFixed(2)} × (${low.toFixed(2)} – ${high.toFixed(2)})  ` +
-        `${result.ours.toFixed(0)} / ${result.baseline.toFixed(0)} events/s  ${verdict}\n`,
-    );
-    return result;
-  });
+      note: `${String(CONCURRENCY)} requests in flight`,
+    });
+  }
 }
 
 const makeBody = (): string =>

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Change } from '../../src/stores/types.ts';
+import type { Change } from '../../../src/stores/types.ts';
 
 /**
  * What a service writes by hand: begin, insert-or-ignore the key, upsert, commit. A stale event is

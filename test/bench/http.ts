@@ -1,0 +1,196 @@
+/** Whole servers under load, each in a process of its own, as is what loads them. */
+import { missingPostgres } from '../support/databases.ts';
+import { ROWS } from './events.ts';
+import type { Load, LoadQuestion } from './load.ts';
+import { serve, type UnderTest } from './places.ts';
+import type { Plan } from './plan.ts';
+import type { ServerKind } from './servers.ts';
+import { startWorker, type Worker } from './worker.ts';
+
+const CONNECTIONS = 64;
+const ROUNDS = 15;
+/** How long one side is loaded in a round. */
+const SECONDS = 0.6;
+
+type Generator = Worker<LoadQuestion, Load | null>;
+
+interface Contest {
+  readonly name: string;
+  readonly ours: ServerKind;
+  readonly baseline: ServerKind;
+  readonly bar: number;
+  /** Where both store: the row of their slowest requests. */
+  readonly slowest?: string;
+}
+
+const CONTESTS: readonly Contest[] = [
+  {
+    name: 'Fastify adapter, memoryStore / bare Fastify route',
+    ours: 'fastify-memory',
+    baseline: 'bare-fastify',
+    bar: 0.8,
+  },
+  {
+    name: 'Express 5 adapter, memoryStore / bare Express 5, express.json and res.json',
+    ours: 'express-memory',
+    baseline: 'bare-express',
+    bar: 1.3,
+  },
+  {
+    name: 'Fastify adapter, sqliteStore on disk / bare Fastify route, which stores nothing',
+    ours: 'fastify-sqlite',
+    baseline: 'bare-fastify',
+    bar: 0.5,
+  },
+  {
+    name: 'Fastify adapter, sqliteStore / hand-written Fastify and node:sqlite, one transaction an event',
+    ours: 'fastify-sqlite',
+    baseline: 'hand-sqlite',
+    bar: 3,
+    slowest: '99th percentile, sqliteStore / 99th percentile, hand-written on node:sqlite',
+  },
+  {
+    name: 'Fastify adapter, postgresStore / hand-written Fastify and pg, four round trips an event',
+    ours: 'fastify-postgres',
+    baseline: 'hand-postgres',
+    bar: 3.5,
+    slowest: '99th percentile, postgresStore / 99th percentile, hand-written on pg',
+  },
+];
+
+export async function benchHttp(plan: Plan): Promise<void> {
+  const generator: Generator = startWorker('load.ts');
+  try {
+    for (const contest of CONTESTS) {
+      if (isThere(contest.ours)) await hold(contest, generator, plan);
+    }
+    for (const kind of ['fastify-sqlite', 'fastify-postgres'] as const) {
+      if (isThere(kind)) await repeat(kind, generator, plan);
+    }
+  } finally {
+    await generator.stop();
+  }
+}
+
+const isThere = (kind: ServerKind): boolean =>
+  !kind.endsWith('-postgres') || missingPostgres === false;
+
+/** A server, and how far its events have come. */
+interface Side {
+  readonly server: UnderTest;
+  /** The number of its next event: every event is new to it. */
+  next: number;
+  /** How many keep it busy for the time of one round. */
+  count: number;
+}
+
+async function start(kind: ServerKind): Promise<Side> {
+  return { server: await serve(kind), next: 0, count: 0 };
+}
+
+/** Loads a side with events that are new to it. */
+async function load(side: Side, generator: Generator, count = side.count): Promise<Load> {
+  await generator.ask({ kind: 'prepare', first: side.next, count });
+  side.next += count;
+  const { kind, port } = side.server;
+  const isOurs = kind.startsWith('fastify-') || kind.startsWith('express-');
+  return (await generator.ask({
+    kind: 'run',
+    ports: [port],
+    connections: CONNECTIONS,
+    ...(isOurs && { replayed: false }),
+  }))!;
+}
+
+/** Lets it get warm, and finds out how many events a round may have. */
+async function warmUp(side: Side, generator: Generator, plan: Plan): Promise<void> {
+  const { speed } = await load(side, generator, plan.volume(1_000, 200));
+  const seconds = plan.volume(SECONDS, 0.05);
+  const again = await load(side, generator, Math.ceil(speed * seconds));
+  side.count = Math.max(CONNECTIONS * 2, Math.ceil(again.speed * seconds));
+}
+
+/** Everything that was answered with 200 must be there. */
+async function check({ server, next }: Side): Promise<void> {
+  const stored = await server.stored();
+  if (stored === null) return;
+  const { events, rows } = stored;
+  if (events !== next || rows !== Math.min(next, ROWS)) {
+    throw new Error(
+      `${server.kind}: ${String(next)} events sent, stored ${String(events)} in ${String(rows)} rows`,
+    );
+  }
+}
+
+async function hold(contest: Contest, generator: Generator, plan: Plan): Promise<void> {
+  const { name, bar, slowest } = contest;
+  const sides = { ours: await start(contest.ours), baseline: await start(contest.baseline) };
+  const loads: Record<keyof typeof sides, Load[]> = { ours: [], baseline: [] };
+  try {
+    const rounds = plan.rounds(ROUNDS);
+    for (const side of Object.values(sides)) await warmUp(side, generator, plan);
+    for (let round = 0; round < rounds; round++) {
+      const order =
+        round % 2 === 0 ? (['ours', 'baseline'] as const) : (['baseline', 'ours'] as const);
+      for (const side of order) loads[side].push(await load(sides[side], generator));
+      plan.progress(name, round + 1, rounds);
+    }
+    for (const side of Object.values(sides)) await check(side);
+  } finally {
+    for (const { server } of Object.values(sides)) await server.stop();
+  }
+  const of = (measure: keyof Load) => ({
+    ours: loads.ours.map((load) => load[measure]),
+    baseline: loads.baseline.map((load) => load[measure]),
+  });
+  const group = 'http';
+  plan.tell({
+    group,
+    name,
+    unit: 'requests/s',
+    ...of('speed'),
+    direction: 'at least',
+    bar,
+    note: `the load generator needed ${percent(of('busy').ours)} / ${percent(of('busy').baseline)} of a core`,
+  });
+  if (slowest === undefined) return;
+  plan.tell({
+    group,
+    name: slowest,
+    unit: 'ms',
+    ...of('p99'),
+    direction: 'at most',
+    bar: 1,
+    note: `${String(CONNECTIONS)} connections, each waits for its answer`,
+  });
+}
+
+/** Events the server knows, against as many new ones: on one server, for they share its tables. */
+async function repeat(kind: ServerKind, generator: Generator, plan: Plan): Promise<void> {
+  const side = await start(kind);
+  const speeds: Record<'ours' | 'baseline', number[]> = { ours: [], baseline: [] };
+  const store = kind.replace('fastify-', '');
+  const name = `${store}Store, duplicates only / fresh events only`;
+  try {
+    await warmUp(side, generator, plan);
+    const rounds = plan.rounds(ROUNDS);
+    for (let round = 0; round < rounds; round++) {
+      speeds.baseline.push((await load(side, generator)).speed);
+      const again = await generator.ask({
+        kind: 'run',
+        ports: [side.server.port],
+        connections: CONNECTIONS,
+        replayed: true,
+      });
+      speeds.ours.push(again!.speed);
+      plan.progress(name, round + 1, rounds);
+    }
+    await check(side);
+  } finally {
+    await side.server.stop();
+  }
+  plan.tell({ group: 'http', name, unit: 'requests/s', ...speeds, direction: 'at least', bar: 1 });
+}
+
+const percent = (shares: readonly number[]): string =>
+  `${String(Math.round((100 * shares.reduce((sum, share) => sum + share, 0)) / shares.length))} %`;

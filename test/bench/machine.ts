@@ -1,0 +1,73 @@
+import { execFileSync } from 'node:child_process';
+import { statfsSync } from 'node:fs';
+import { cpus, release, tmpdir, totalmem, type as systemType } from 'node:os';
+import { Client } from 'pg';
+import { missingPostgres, POSTGRES_URL } from '../support/databases.ts';
+
+/** What the figures were measured on. */
+export interface Machine {
+  readonly date: string;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memory: string;
+  readonly system: string;
+  readonly node: string;
+  readonly sqlite: string;
+  /** `null` where there is none. */
+  readonly postgres: string | null;
+  /** Where SQLite's files are. */
+  readonly disk: string;
+  readonly revision: string;
+}
+
+export async function describeMachine(): Promise<Machine> {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memory: `${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
+    system: `${systemType()} ${release()}`,
+    node: process.version,
+    sqlite: process.versions.sqlite ?? 'unknown',
+    postgres: missingPostgres === false ? await describePostgres() : null,
+    disk: FILE_SYSTEMS.get(statfsSync(tmpdir()).type) ?? 'unknown file system',
+    revision: revision(),
+  };
+}
+
+const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
+  [0xef53, 'ext4'],
+  [0x58465342, 'xfs'],
+  [0x9123683e, 'btrfs'],
+  [0x01021994, 'tmpfs, which is memory: SQLite waits for no disk'],
+  [0x794c7630, 'overlayfs'],
+  [0x1a, 'apfs'],
+]);
+
+const SETTINGS = ['server_version', 'fsync', 'synchronous_commit', 'shared_buffers'] as const;
+
+async function describePostgres(): Promise<string> {
+  const client = new Client({ connectionString: POSTGRES_URL });
+  await client.connect();
+  try {
+    const values: string[] = [];
+    for (const name of SETTINGS) {
+      const { rows } = await client.query<Record<string, string>>(`SHOW ${name}`);
+      const value = rows[0]![name]!;
+      values.push(name === 'server_version' ? value : `${name}=${value}`);
+    }
+    return values.join(', ');
+  } finally {
+    await client.end();
+  }
+}
+
+function revision(): string {
+  try {
+    return execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], {
+      encoding: 'utf8',
+    }).trim();
+  } catch {
+    return 'unknown';
+  }
+}

@@ -1,0 +1,71 @@
+import type { Plan } from './plan.ts';
+import type { Group } from './row.ts';
+
+/** A function against another one, in one process. */
+export interface Contest<T> {
+  readonly group: Group;
+  readonly name: string;
+  /** Ours may take at most this many times the baseline's time; none where it is only shown. */
+  readonly bar?: number;
+  /** Handed over in turns, so that no result can be taken for the next. */
+  readonly inputs: readonly T[];
+  readonly ours: (input: T) => unknown;
+  readonly baseline: (input: T) => unknown;
+  readonly note?: string;
+}
+
+/** Rounds of a row, and milliseconds that one side takes in each. */
+const ROUNDS = 41;
+const SLICE = 10;
+
+let sink: unknown;
+
+/**
+ * Measures both sides in turns, so that what else the machine does falls on both; a side that gives
+ * promises is awaited.
+ */
+export async function compare<T>(contest: Contest<T>, plan: Plan): Promise<void> {
+  const { group, name, bar, inputs, note } = contest;
+  for (const side of ['ours', 'baseline'] as const) {
+    await time(contest[side], inputs, plan.volume(100, 1));
+  }
+  const rounds = plan.rounds(ROUNDS);
+  const times: { ours: number[]; baseline: number[] } = { ours: [], baseline: [] };
+  for (let round = 0; round < rounds; round++) {
+    const sides =
+      round % 2 === 0 ? (['ours', 'baseline'] as const) : (['baseline', 'ours'] as const);
+    for (const side of sides) {
+      times[side].push(await time(contest[side], inputs, plan.volume(SLICE, 1)));
+    }
+    plan.progress(name, round + 1, rounds);
+  }
+  plan.tell({
+    group,
+    name,
+    unit: 'µs',
+    ...times,
+    direction: 'at most',
+    ...(bar === undefined ? {} : { bar }),
+    ...(note === undefined ? {} : { note }),
+  });
+}
+
+/** Runs the work on all inputs until it has taken about so long; gives microseconds a call. */
+async function time<T>(
+  work: (input: T) => unknown,
+  inputs: readonly T[],
+  milliseconds: number,
+): Promise<number> {
+  const isAsync = work(inputs[0]!) instanceof Promise;
+  const start = performance.now();
+  let calls = 0;
+  let elapsed = 0;
+  do {
+    if (isAsync) for (const input of inputs) sink = await work(input);
+    else for (const input of inputs) sink = work(input);
+    calls += inputs.length;
+    elapsed = performance.now() - start;
+  } while (elapsed < milliseconds);
+  if (sink === undefined) throw new Error('the work gave nothing');
+  return (elapsed / calls) * 1_000;
+}
