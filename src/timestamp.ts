@@ -1,3 +1,6 @@
+import { dayOf, utcText } from './calendar.ts';
+import { endOfDigits, twoDigits } from './digits.ts';
+
 /** A point in time read from RFC 3339. */
 export interface Timestamp {
   /** UTC with nine fractional digits, so that two of them compare as text. */
@@ -6,8 +9,7 @@ export interface Timestamp {
   readonly epochMillis: number;
 }
 
-const RFC_3339 =
-  /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
+const NO_FRACTION = '000000000';
 
 /**
  * Reads an RFC 3339 date-time with its offset (section 5.6 of the RFC). Digits beyond the ninth
@@ -16,41 +18,56 @@ const RFC_3339 =
  * @returns `undefined` where the text is no such date-time, or names no real day or hour.
  */
 export function parseTimestamp(text: string): Timestamp | undefined {
-  const match = RFC_3339.exec(text);
-  if (match === null) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const offsetHours = Number(match[9] ?? 0);
-  const offsetMinutes = Number(match[10] ?? 0);
-  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return undefined;
-  if (hour > 23 || minute > 59 || second > 60 || offsetHours > 23 || offsetMinutes > 59) {
-    return undefined;
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  const month = twoDigits(text, 5);
+  const dayOfMonth = twoDigits(text, 8);
+  const hour = twoDigits(text, 11);
+  const minute = twoDigits(text, 14);
+  const second = twoDigits(text, 17);
+  if (!isPunctuated(text) || year < 0 || hour < 0 || minute < 0 || second < 0) return undefined;
+
+  let end = 19;
+  let fraction = NO_FRACTION;
+  if (text.charCodeAt(end) === 0x2e /* . */) {
+    end = endOfDigits(text, 20);
+    if (end === 20) return undefined;
+    fraction = text.slice(20, Math.min(end, 29)).padEnd(9, '0');
   }
+  const offset = readOffset(text, end);
+  const day = dayOf(year, month, dayOfMonth);
+  if (offset === undefined || day === undefined) return undefined;
+  if (hour > 23 || minute > 59 || second > 60) return undefined;
 
-  const offset = (offsetHours * 60 + offsetMinutes) * (match[8] === '-' ? -1 : 1);
   // The minute is computed apart from its seconds, so that a leap second stays one.
-  const utc = new Date(0);
-  utc.setUTCFullYear(year, month - 1, day);
-  utc.setUTCHours(hour, minute - offset);
-  const utcYear = utc.getUTCFullYear();
-  if (utcYear < 0 || utcYear > 9999) return undefined;
-  const minuteText = utc.toISOString().slice(0, 17);
-  if (second === 60 && !minuteText.endsWith('T23:59:')) return undefined;
-
-  const fraction = (match[7] ?? '').slice(0, 9).padEnd(9, '0');
+  const minutes = day * 1440 + hour * 60 + minute - offset;
+  const isLeap = second === 60;
+  const utc = utcText(minutes * 60 + (isLeap ? 59 : second), fraction);
+  if (utc === undefined || (isLeap && !utc.startsWith('T23:59:', 10))) return undefined;
   return {
-    utc: `${minuteText}${match[6] as string}.${fraction}Z`,
-    epochMillis: utc.getTime() + second * 1000 + Number(fraction.slice(0, 3)),
+    utc: isLeap ? `${utc.slice(0, 17)}60${utc.slice(19)}` : utc,
+    epochMillis: (minutes * 60 + second) * 1000 + Number(fraction.slice(0, 3)),
   };
 }
 
-function daysInMonth(year: number, month: number): number {
-  if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+/** Whether dashes, colons and the T stand where they belong. */
+function isPunctuated(text: string): boolean {
+  return (
+    text.charCodeAt(4) === 0x2d /* - */ &&
+    text.charCodeAt(7) === 0x2d &&
+    (text.charCodeAt(10) | 0x20) === 0x74 /* t */ &&
+    text.charCodeAt(13) === 0x3a /* : */ &&
+    text.charCodeAt(16) === 0x3a
+  );
+}
+
+/** Minutes east of UTC; `undefined` where the text does not end with an offset. */
+function readOffset(text: string, start: number): number | undefined {
+  const sign = text.charCodeAt(start);
+  if (text.length === start + 1) return (sign | 0x20) === 0x7a /* z */ ? 0 : undefined;
+  if (text.length !== start + 6 || text.charCodeAt(start + 3) !== 0x3a /* : */) return undefined;
+  const hours = twoDigits(text, start + 1);
+  const minutes = twoDigits(text, start + 4);
+  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return undefined;
+  if (sign === 0x2b /* + */) return hours * 60 + minutes;
+  return sign === 0x2d /* - */ ? -(hours * 60 + minutes) : undefined;
 }

@@ -48,6 +48,22 @@ describe('parseTimestamp', () => {
     expect(parseTimestamp(text)).toBeUndefined();
   });
 
+  it('takes no other character for a digit, a sign or a separator', () => {
+    const text = '2025-01-08T12:00:00.25+05:30';
+    for (let at = 0; at < text.length; at++) {
+      for (const other of ['x', '/', ':', ' ', '\u0130', '\u0a3a', '']) {
+        const changed = text.slice(0, at) + other + text.slice(at + 1);
+        const read = parseTimestamp(changed);
+        // One digit less of the fraction, and nothing else, leaves a timestamp.
+        if (changed === text || (other === '' && (at === 20 || at === 21))) {
+          expect(read, changed).toBeDefined();
+        } else {
+          expect(read, changed).toBeUndefined();
+        }
+      }
+    }
+  });
+
   it('agrees with Date wherever Date can say it, and orders as text', () => {
     const date = fc.date({
       min: new Date('0001-01-02T00:00:00Z'),

@@ -1,4 +1,4 @@
-import { dayOf, trimFraction, type WrittenTime } from './calendar.ts';
+import { dayOf, trimFraction, type WrittenTime } from '../calendar.ts';
 import { NOT_REAL } from './iso-time.ts';
 import { type FieldName, type Part, splitPattern } from './pattern-parts.ts';
 import { Refused } from './values.ts';

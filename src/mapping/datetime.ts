@@ -1,5 +1,5 @@
 import type { JsonValue } from '../events.ts';
-import { dateText, localSecond, utcText, type WrittenTime } from './calendar.ts';
+import { dateText, localSecond, utcText, type WrittenTime } from '../calendar.ts';
 import { compilePattern, hasOffset, patternFault } from './date-pattern.ts';
 import { convertEpochMillis, convertEpochSeconds } from './epoch-time.ts';
 import { OUT_OF_RANGE, readIsoDate, readIsoTime } from './iso-time.ts';

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../events.ts';
-import { trimFraction, utcText } from './calendar.ts';
+import { trimFraction, utcText } from '../calendar.ts';
 import { OUT_OF_RANGE } from './iso-time.ts';
 import { Refused } from './values.ts';
 

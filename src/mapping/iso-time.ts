@@ -1,4 +1,5 @@
-import { dayOf, trimFraction, type WrittenTime } from './calendar.ts';
+import { dayOf, trimFraction, type WrittenTime } from '../calendar.ts';
+import { endOfDigits, twoDigits } from '../digits.ts';
 import { Refused } from './values.ts';
 
 /** Why a date or time of the right form is none. */
@@ -94,29 +95,6 @@ export function offsetSeconds(sign: number, hours: number, minutes: number): num
   const seconds = hours * 3600 + minutes * 60;
   if (sign === 0x2b /* + */) return seconds;
   return sign === 0x2d /* - */ ? -seconds : undefined;
-}
-
-/** What stands for no number: less than 0, also when other numbers of a date are added to it. */
-const NO_NUMBER = -1_000_000;
-
-/** The number that two digits make; less than 0 where they are none. */
-export function twoDigits(text: string, at: number): number {
-  const tens = text.charCodeAt(at) - 0x30;
-  const ones = text.charCodeAt(at + 1) - 0x30;
-  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : NO_NUMBER;
-}
-
-/** Where the digits that begin at `start` end. */
-export function endOfDigits(text: string, start: number): number {
-  let end = start;
-  while (isDigit(text, end)) end++;
-  return end;
-}
-
-/** Whether a digit, 0 to 9, stands there. */
-export function isDigit(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return code >= 0x30 && code <= 0x39;
 }
 
 function isDateForm(text: string, year: number, month: number, day: number): boolean {

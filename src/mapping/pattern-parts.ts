@@ -1,4 +1,5 @@
-import { isDigit, MAX_FRACTION_DIGITS, offsetSeconds, twoDigits } from './iso-time.ts';
+import { isDigit, twoDigits } from '../digits.ts';
+import { MAX_FRACTION_DIGITS, offsetSeconds } from './iso-time.ts';
 
 /** What the letters of a pattern can say. The hour is one of 24, or of 12 with `half` beside it. */
 export type FieldName =

@@ -1,5 +1,5 @@
 import { Temporal } from 'temporal-polyfill';
-import { dateOf } from './calendar.ts';
+import { dateOf } from '../calendar.ts';
 
 /** Which moment a local time means that a clock change skips or repeats, as in Temporal. */
 export type Disambiguation = 'compatible' | 'earlier' | 'later' | 'reject';
