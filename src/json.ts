@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
-import { createHash } from 'node:crypto';
+import * as crypto from 'node:crypto';
 import stringify from 'fast-json-stable-stringify';
+import { canonicalText } from './canonical.ts';
 import type { JsonObject, JsonValue } from './events.ts';
 import { MAX_DEPTH, scanJson } from './json-scan.ts';
 
@@ -72,9 +73,14 @@ export function parseJson(
   return { ok: true, value };
 }
 
+// In one call, which Node has from 20.12 on, it takes half the time for what is short.
+const oneShot = (crypto as Partial<typeof crypto>).hash;
+
 /** SHA-256 over bytes or text (as UTF-8), in hex. */
 export function sha256(content: Uint8Array | string): string {
-  return createHash('sha256').update(content).digest('hex');
+  return oneShot === undefined
+    ? crypto.createHash('sha256').update(content).digest('hex')
+    : oneShot('sha256', content);
 }
 
 /**
@@ -82,7 +88,7 @@ export function sha256(content: Uint8Array | string): string {
  * canonical `{ type, data }`. Key order, white space and the envelope's other members don't count.
  */
 export function contentDigest(type: string, data: JsonObject): string {
-  return canonicalDigest({ type, data });
+  return sha256(canonicalText({ type, data }));
 }
 
 /** SHA-256 over the canonical text of a JSON value, in hex. */
