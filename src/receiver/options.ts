@@ -1,6 +1,7 @@
 import { checkMembers, checkTypes } from '../configuration.ts';
 import { ConfigurationError, type Fault } from '../errors.ts';
 import type { MappingSet } from '../mapping/types.ts';
+import type { SigningSecret } from '../signature.ts';
 import type { EventStore } from '../stores/types.ts';
 import type { ClientLookup } from './clients.ts';
 import type { DataSchemas } from './data-schemas.ts';
@@ -41,6 +42,12 @@ export interface ReceiveResult {
   readonly clientId: string | null;
   readonly eventId: string | null;
   readonly type: string | null;
+  /**
+   * Which of the client's secrets the body was signed with, by its place among them; `null` where
+   * there is no signature, or none of them made it. With a `notAfter` it is one that is being
+   * rotated out; one that is expired comes with a 401.
+   */
+  readonly signedWith: SigningSecret | null;
   /** The event was processed before. */
   readonly replayed: boolean;
   /** The event was processed now, and every column it carries already had a newer value. */

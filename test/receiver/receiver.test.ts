@@ -8,6 +8,7 @@ import type { MappingDocument } from '../../src/mapping/document.ts';
 import { bearerTokens, type Client } from '../../src/receiver/clients.ts';
 import { createReceiver } from '../../src/receiver/receiver.ts';
 import { signRequest } from '../../src/sender/request.ts';
+import { generateSignature } from '../../src/signature.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
 import type { EventStore, StoredEvent, Verdict } from '../../src/stores/types.ts';
 import { listCorpus, missingCorpus, readCorpus } from '../support/corpora.ts';
@@ -702,12 +703,15 @@ describe('onResult', () => {
       clientId: null,
       eventId: null,
       type: null,
+      signedWith: null,
       replayed: false,
       stale: false,
       warnings: [],
     };
+    const signedWith = { index: 0, notAfter: null, isExpired: false };
     const base = {
       ...none,
+      signedWith,
       clientId: '1001',
       type: 'appointment.created',
       code: null,
@@ -719,6 +723,7 @@ describe('onResult', () => {
       {
         ...none,
         clientId: '1001',
+        signedWith,
         status: 400,
         code: 'invalid_json',
         reason: 'The body is not valid JSON.',
@@ -738,6 +743,41 @@ describe('onResult', () => {
         reason: 'The event has fields that cannot be stored.\n/data/his_appointment_id is required',
       },
     ]);
+  });
+
+  it('hears which secret a body was signed with, so that the end of a rotation can be seen', async () => {
+    const notAfter = '2025-07-01T00:00:00.000Z';
+    let now = Date.parse(notAfter) - 1;
+    const secrets = [SECRET, { secret: 'the old secret', notAfter }];
+    const { receiver, results } = fixture({
+      clients: bearerTokens({
+        'token-1001': { id: '1001', secrets },
+        sandbox: { id: '1001', secrets, signature: 'optional' },
+      }),
+      now: () => now,
+    });
+    const old = { 'buktor-signature': generateSignature(SAMPLE_REQUEST, 'the old secret') };
+    const answers = [
+      await post(receiver, SAMPLE_REQUEST),
+      await post(receiver, SAMPLE_REQUEST, old),
+      await post(receiver, SAMPLE_REQUEST, { ...old, 'client-id': '1002' }),
+      await post(receiver, SAMPLE_REQUEST, { 'buktor-signature': undefined }, 'sandbox'),
+    ];
+    now++;
+    const expired = await post(receiver, SAMPLE_REQUEST, old);
+    const wrong = await post(receiver, SAMPLE_REQUEST, { 'buktor-signature': '0'.repeat(64) });
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 403, 200]);
+    expect(expired).toEqual(wrong);
+    expect(expired.status).toBe(401);
+    expect(results.map(({ signedWith }) => signedWith)).toEqual([
+      { index: 0, notAfter: null, isExpired: false },
+      { index: 1, notAfter, isExpired: false },
+      { index: 1, notAfter, isExpired: false },
+      null,
+      { index: 1, notAfter, isExpired: true },
+      null,
+    ]);
+    expect(JSON.stringify(results)).not.toContain('the old secret');
   });
 
   it.each<[string, () => unknown]>([
