@@ -140,7 +140,8 @@ class WebhookReceiver implements Receiver {
       if (!isInForce(signedWith) && !(signatures.length === 0 && client.isSandbox)) {
         return this.#answer(REFUSALS.unauthorized, about);
       }
-      if (headerValues(headers, 'client-id').some((id) => id !== client.id)) {
+      const claimed = headerValues(headers, 'client-id');
+      if (claimed.length > 1 || claimed.some((id) => id !== client.id)) {
         return this.#answer(REFUSALS.clientMismatch, about);
       }
 

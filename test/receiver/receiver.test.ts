@@ -807,14 +807,10 @@ describe('configuration', () => {
     ['no mappings', { mappings: undefined }],
     ['no store', { store: undefined }],
     ['a store that is none', { store: {} }],
-    ['a limit of 0', { limits: { bodyBytes: 0 } }],
-    ['a limit that is no number', { limits: { bodyBytes: NaN } }],
-    ['a limit that is text', { limits: { bodyTimeout: '10' } }],
-    ['a limit that is infinite', { limits: { storeTimeout: Infinity } }],
-    ['a timeout setTimeout cannot hold', { limits: { lookupTimeout: 2 ** 31 } }],
-    ['a skew below 0', { maxClockSkew: -1 }],
-    ['a retention below 0', { bodyRetention: -1 }],
     ['a retention beyond the calendar', { bodyRetention: Number.MAX_SAFE_INTEGER }],
+    ['a clock that is no function', { now: 5 }],
+    ['a listener that is no function', { onResult: 'log' }],
+    ['a listener that is null', { onResult: null }],
     ['an option nobody knows', { onresult: () => undefined }],
     ['a limit nobody knows', { limits: { bodybytes: 1 } }],
     ['limits that are no object', { limits: null }],
@@ -822,6 +818,52 @@ describe('configuration', () => {
     ['a type with a capital', { types: ['Bed.moved'] }],
   ])('throws at once for %s', (_, wrong) => {
     expect(() => createReceiver({ ...good, ...wrong })).toThrow(ConfigurationError);
+  });
+
+  const timeouts = ['bodyTimeout', 'lookupTimeout', 'storeTimeout'];
+  const limits = [...timeouts, 'bodyBytes', 'batchSize', 'queueSize'];
+  const never = [
+    NaN,
+    -1,
+    0.5,
+    Infinity,
+    -Infinity,
+    2 ** 53,
+    '1000',
+    '1mb',
+    null,
+    true,
+    {},
+    [5],
+    1n,
+  ];
+  it.each([
+    ...limits.flatMap((name) => [...never, 0].map((value) => [name, value] as const)),
+    ...timeouts.map((name) => [name, 2 ** 31] as const),
+  ])('throws at once for limits.%s of %s', (name, value) => {
+    const make = () => createReceiver({ ...good, limits: { [name]: value } });
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(`limits.${name} must be a whole number from 1 to`);
+  });
+
+  it.each(
+    ['maxClockSkew', 'bodyRetention'].flatMap((name) =>
+      never.map((value) => [name, value] as const),
+    ),
+  )('throws at once for a %s of %s', (name, value) => {
+    const make = () => createReceiver({ ...good, [name]: value });
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(`${name} must be a whole number from 0 to`);
+  });
+
+  it('takes the least and the most of every limit, and what is undefined for its default', async () => {
+    for (const name of limits) {
+      const most = timeouts.includes(name) ? 2 ** 31 - 1 : Number.MAX_SAFE_INTEGER;
+      for (const value of [1, most, undefined]) {
+        await createReceiver({ ...good, limits: { [name]: value } }).close();
+      }
+    }
+    await createReceiver({ ...good, maxClockSkew: 0, bodyRetention: 0 }).close();
   });
 
   it.each<[string, Record<string, Client>]>([
