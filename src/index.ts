@@ -19,11 +19,14 @@ export {
 } from './events.ts';
 export {
   type ExpiringSecret,
+  findSigningSecret,
   generateSignature,
   type Secret,
   type Secrets,
+  type SigningSecret,
   verifySignature,
 } from './signature.ts';
+export type { WarningCode } from './weak-secrets.ts';
 export { parseStrictJson, type StrictJsonResult } from './json.ts';
 export { type EnvelopeOptions, type EnvelopeResult, validateEnvelope } from './envelope.ts';
 export { mergeChanges, type Version, type VersionedValues } from './merge.ts';

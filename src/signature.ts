@@ -1,6 +1,7 @@
 import { ConfigurationError } from './errors.ts';
 import { hmacSha256, isDigest } from './hmac.ts';
 import { parseTimestamp } from './timestamp.ts';
+import { warnOfWeakSecret } from './weak-secrets.ts';
 
 /** A shared secret; a string is used as its UTF-8 bytes. */
 export type Secret = string | Uint8Array;
@@ -30,7 +31,7 @@ export type Secrets = Secret | ExpiringSecret | readonly (Secret | ExpiringSecre
  * @param secret - The shared secret.
  * @throws TypeError if `body` is an object: what is signed must be what is sent, so serialise it
  *   once with {@link serializeEvent} and sign and send that string.
- * @throws ConfigurationError if the secret is empty.
+ * @throws ConfigurationError if the secret is empty or blank.
  */
 export function generateSignature(body: Uint8Array | string, secret: Secret): string {
   if (!isBody(body)) {
@@ -39,6 +40,7 @@ export function generateSignature(body: Uint8Array | string, secret: Secret): st
     );
   }
   assertSecret(secret);
+  warnOfWeakSecret(secret);
   return hmacSha256(secret, body);
 }
 
@@ -60,7 +62,7 @@ export function generateSignature(body: Uint8Array | string, secret: Secret): st
  * @param signature - The header's value, as it came.
  * @param secrets - One secret or several (rotation), each with an optional `notAfter`.
  * @param options - `now`: milliseconds since 1970, `Date.now()` by default.
- * @throws ConfigurationError if there is no secret, one is empty, or a `notAfter` is no date.
+ * @throws ConfigurationError if there is no secret, one is empty or blank, or a `notAfter` is no date.
  */
 export function verifySignature(
   body: Uint8Array | string,
@@ -68,7 +70,45 @@ export function verifySignature(
   secrets: Secrets,
   options?: { readonly now?: number },
 ): boolean {
-  return matchesSignature(body, signature, compileSecrets(secrets), options?.now ?? Date.now());
+  return isInForce(findSigningSecret(body, signature, secrets, options));
+}
+
+/** The secret a signature was made with. It is told by its place, never by itself. */
+export interface SigningSecret {
+  /** Its place in the list of secrets, from 0; 0 where there is only one. */
+  readonly index: number;
+  /** When it stops verifying, RFC 3339 in UTC; `null` for a secret that is not being rotated out. */
+  readonly notAfter: string | null;
+  /** Its `notAfter` has passed: the signature is refused all the same. */
+  readonly isExpired: boolean;
+}
+
+/**
+ * {@link verifySignature} that tells which of several secrets it was, so that the end of a rotation
+ * can be seen: who still signs with the old one, and whose signature is refused because it ended.
+ *
+ * @example
+ * ```ts
+ * import { findSigningSecret } from '@buktor/his-webhook';
+ *
+ * const rotation = ['the new secret', { secret: 'the old secret', notAfter: '2026-04-01T00:00:00Z' }];
+ * const signedWith = findSigningSecret(rawBody, request.headers['buktor-signature'], rotation);
+ * if (signedWith === undefined || signedWith.isExpired) return 401;
+ * if (signedWith.notAfter !== null) console.warn(`Still the old secret: ${signedWith.notAfter}`);
+ * ```
+ *
+ * @param body - As for {@link verifySignature}, like everything else.
+ * @returns The secret, also where it has expired; `undefined` where none matches. Of several that
+ *   are equal, the one that ends last.
+ * @throws ConfigurationError as {@link verifySignature} does.
+ */
+export function findSigningSecret(
+  body: Uint8Array | string,
+  signature: unknown,
+  secrets: Secrets,
+  options?: { readonly now?: number },
+): SigningSecret | undefined {
+  return matchSecret(body, signature, compileSecrets(secrets), options?.now ?? Date.now());
 }
 
 /** A secret that was checked, with the moment it ends in milliseconds since 1970. */
@@ -77,27 +117,48 @@ export interface CompiledSecret {
   readonly notAfter: number;
 }
 
-/** Checks secrets once, so that {@link matchesSignature} need not. */
-export function compileSecrets(secrets: Secrets): readonly CompiledSecret[] {
+/**
+ * Checks secrets once, so that {@link matchSecret} need not.
+ *
+ * @param about - Whose they are, for the warning about weak ones, and whether it is needed.
+ */
+export function compileSecrets(
+  secrets: Secrets,
+  about: { readonly owner?: string; readonly isTrial?: boolean } = {},
+): readonly CompiledSecret[] {
   const list = isList(secrets) ? secrets : [secrets];
   if (list.length === 0) throw new ConfigurationError('At least one secret is needed.');
-  return list.map(compileSecret);
+  const compiled = list.map(compileSecret);
+  for (const { key } of compiled) warnOfWeakSecret(key, about.owner, about);
+  return compiled;
 }
 
-/** {@link verifySignature} for secrets that are compiled. */
-export function matchesSignature(
+/** {@link findSigningSecret} for secrets that are compiled. */
+export function matchSecret(
   body: Uint8Array | string,
   signature: unknown,
   secrets: readonly CompiledSecret[],
   now: number,
-): boolean {
-  if (typeof signature !== 'string' || !isBody(body)) return false;
-  let matches = false;
-  for (const { key, notAfter } of secrets) {
+): SigningSecret | undefined {
+  if (typeof signature !== 'string' || !isBody(body)) return undefined;
+  let found: { readonly index: number; readonly notAfter: number } | undefined;
+  for (const [index, { key, notAfter }] of secrets.entries()) {
     // No early exit: the time must not tell which secret it was.
-    if (isDigest(hmacSha256(key, body), signature) && now < notAfter) matches = true;
+    const matches = isDigest(hmacSha256(key, body), signature);
+    if (matches && (found === undefined || notAfter > found.notAfter)) found = { index, notAfter };
   }
-  return matches;
+  return (
+    found && {
+      index: found.index,
+      notAfter: found.notAfter === Infinity ? null : new Date(found.notAfter).toISOString(),
+      isExpired: now >= found.notAfter,
+    }
+  );
+}
+
+/** Whether a signature was found to be of a secret that still counts. */
+export function isInForce(signedWith: SigningSecret | undefined): boolean {
+  return signedWith !== undefined && !signedWith.isExpired;
 }
 
 function isBody(body: unknown): body is Uint8Array | string {
@@ -131,7 +192,16 @@ function compileSecret(entry: Secret | ExpiringSecret): CompiledSecret {
 function assertSecret(secret: unknown): asserts secret is Secret {
   const usable =
     typeof secret === 'string'
-      ? secret.trim() !== ''
-      : secret instanceof Uint8Array && secret.length > 0;
-  if (!usable) throw new ConfigurationError('A secret must be a string or bytes, and not empty.');
+      ? /[^\s\0]/.test(secret)
+      : secret instanceof Uint8Array && secret.some(isKeyByte);
+  if (!usable) {
+    throw new ConfigurationError(
+      'A secret must be a string or bytes, and neither empty nor blank.',
+    );
+  }
+}
+
+/** HMAC fills a key up with zeros, so one of zeros only is the empty one; so is what a file of blanks holds. */
+function isKeyByte(byte: number): boolean {
+  return byte !== 0 && byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d;
 }

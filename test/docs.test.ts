@@ -41,6 +41,12 @@ describe('docs/errors.md', () => {
     }
   });
 
+  it('lists every warning of the process', () => {
+    expect(firstCells(page, 'Warnings of the process')).toEqual(
+      literals('src/weak-secrets.ts', 'WarningCode'),
+    );
+  });
+
   it('lists every error that is thrown, with its class', () => {
     expect(firstCells(page, 'Errors that are thrown')).toEqual(
       literals('src/errors.ts', 'ErrorCode'),

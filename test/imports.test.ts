@@ -22,7 +22,7 @@ const graph = new Map<string, string[]>(
 /** The layers of the house, from the ground up; a file may import its own layer and those below. */
 const LAYERS: readonly (readonly RegExp[])[] = [
   [
-    /^(calendar|canonical|configuration|digits|errors|events|hmac|json|json-scan|timestamp)\.ts$/,
+    /^(calendar|canonical|configuration|digits|errors|events|hmac|json|json-scan|timestamp|weak-secrets)\.ts$/,
     /^schemas\/envelope-validator\.ts$/,
   ],
   [/^(signature|envelope|merge)\.ts$/, /^mapping\//],

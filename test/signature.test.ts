@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../src/errors.ts';
-import { generateSignature, verifySignature } from '../src/signature.ts';
+import { findSigningSecret, generateSignature, verifySignature } from '../src/signature.ts';
 import { missingCorpus, readCorpus } from './support/corpora.ts';
 
 interface WycheproofGroup {
@@ -109,7 +109,21 @@ describe('generateSignature', () => {
     expect(() => generateSignature(body as unknown as string, 's')).toThrow(/serializeEvent/);
   });
 
-  it.each(['', '  ', new Uint8Array(), undefined, null])('takes no empty secret: %j', (secret) => {
+  it.each([
+    '',
+    '  ',
+    '\t\r\n',
+    '\u00a0\ufeff',
+    '\0',
+    new Uint8Array(),
+    new Uint8Array(32),
+    Buffer.from(' \r\n'),
+    Buffer.from('\t'),
+    undefined,
+    null,
+    7,
+    {},
+  ])('takes no empty secret: %j', (secret) => {
     expect(() => generateSignature('x', secret as string)).toThrow(ConfigurationError);
     expect(() => verifySignature('x', 'y', secret as string)).toThrow(ConfigurationError);
     expect(() => verifySignature('x', 'y', [secret as string])).toThrow(ConfigurationError);
@@ -181,5 +195,47 @@ describe('verifySignature', () => {
       const secret = { secret: 's', notAfter: notAfter as Date };
       expect(() => verifySignature(body, good, secret)).toThrow(ConfigurationError);
     }
+  });
+});
+
+describe('findSigningSecret', () => {
+  const body = '{"event_id":"evt_1"}';
+  const end = '2026-01-01T05:30:00+05:30';
+  const now = Date.parse(end);
+  const secrets = [
+    'new',
+    { secret: 'old', notAfter: end },
+    { secret: 'both', notAfter: end },
+    'both',
+  ];
+  const find = (secret: string, at: number) =>
+    findSigningSecret(body, generateSignature(body, secret), secrets, { now: at });
+
+  it('tells which secret it was, in UTC until when, and whether that has passed', () => {
+    const notAfter = '2026-01-01T00:00:00.000Z';
+    expect(find('new', now)).toEqual({ index: 0, notAfter: null, isExpired: false });
+    expect(find('old', now - 1)).toEqual({ index: 1, notAfter, isExpired: false });
+    expect(find('old', now)).toEqual({ index: 1, notAfter, isExpired: true });
+  });
+
+  it('tells of equal secrets the one that ends last, wherever it stands', () => {
+    expect(find('both', now + 1)).toEqual({ index: 3, notAfter: null, isExpired: false });
+    const late = { secret: 'x', notAfter: new Date(now + 1) };
+    const list = [late, { secret: 'x', notAfter: end }];
+    const found = findSigningSecret(body, generateSignature(body, 'x'), list, { now });
+    expect(found).toEqual({ index: 0, notAfter: late.notAfter.toISOString(), isExpired: false });
+  });
+
+  it('finds none for a signature of none, or for what is no signature', () => {
+    expect(find('other', 0)).toBeUndefined();
+    expect(findSigningSecret(body, [generateSignature(body, 'new')], secrets)).toBeUndefined();
+    expect(() => findSigningSecret(body, '', [])).toThrow(ConfigurationError);
+  });
+
+  it('goes by the clock of now where it is given none', () => {
+    const signature = generateSignature(body, 'x');
+    const until = (notAfter: number) =>
+      findSigningSecret(body, signature, { secret: 'x', notAfter: new Date(notAfter) })?.isExpired;
+    expect([until(Date.now() + 3_600_000), until(Date.now() - 1)]).toEqual([false, true]);
   });
 });

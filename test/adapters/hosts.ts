@@ -5,11 +5,15 @@ import express5 from 'express';
 import express4 from 'express4';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import { expressReceiver } from '../../src/adapters/express.ts';
 import { fastifyReceiver } from '../../src/adapters/fastify.ts';
 import { fetchReceiver } from '../../src/adapters/fetch.ts';
 import { RECEIVE_PATHS } from '../../src/events.ts';
 import type { Receiver } from '../../src/receiver/types.ts';
+
+/** The most bytes that the parsers of the hosts take for their own routes. */
+export const OWN_LIMIT = 50;
 
 /** A running server. */
 export interface Host {
@@ -62,7 +66,10 @@ function startExpress(
     );
   }
   app.all(RECEIVE_PATHS, expressReceiver(receiver));
-  app.use(express.json());
+  app.use(
+    express.json({ limit: OWN_LIMIT }),
+    express.urlencoded({ limit: OWN_LIMIT, extended: false }),
+  );
   app.post('/own', (request, response) => {
     response.json(request.body);
   });
@@ -70,7 +77,14 @@ function startExpress(
 }
 
 async function startFastify(receiver: Receiver, before?: Before): Promise<Host> {
-  const app = Fastify();
+  const app = Fastify({ bodyLimit: OWN_LIMIT });
+  app.addContentTypeParser(
+    /^application\/(x-www|octet)/,
+    { parseAs: 'string' },
+    (_, body, done) => {
+      done(null, body);
+    },
+  );
   if (before !== undefined) {
     app.addHook('preParsing', async (request, _, payload) => {
       const chunks: Buffer[] = [];
@@ -95,7 +109,9 @@ function startFetch(receiver: Receiver, before?: Before): Promise<Host> {
       return handle(context.req.raw);
     });
   }
-  app.post('/own', async (context) => context.json(await context.req.json()));
+  app.post('/own', bodyLimit({ maxSize: OWN_LIMIT }), async (context) =>
+    context.json(await context.req.json()),
+  );
   return new Promise((resolve) => {
     const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, ({ port }) => {
       resolve({

@@ -8,6 +8,7 @@ import type { MappingDocument } from '../../src/mapping/document.ts';
 import { bearerTokens, type Client } from '../../src/receiver/clients.ts';
 import { createReceiver } from '../../src/receiver/receiver.ts';
 import { signRequest } from '../../src/sender/request.ts';
+import { generateSignature } from '../../src/signature.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
 import type { EventStore, StoredEvent, Verdict } from '../../src/stores/types.ts';
 import { listCorpus, missingCorpus, readCorpus } from '../support/corpora.ts';
@@ -702,12 +703,15 @@ describe('onResult', () => {
       clientId: null,
       eventId: null,
       type: null,
+      signedWith: null,
       replayed: false,
       stale: false,
       warnings: [],
     };
+    const signedWith = { index: 0, notAfter: null, isExpired: false };
     const base = {
       ...none,
+      signedWith,
       clientId: '1001',
       type: 'appointment.created',
       code: null,
@@ -719,6 +723,7 @@ describe('onResult', () => {
       {
         ...none,
         clientId: '1001',
+        signedWith,
         status: 400,
         code: 'invalid_json',
         reason: 'The body is not valid JSON.',
@@ -738,6 +743,41 @@ describe('onResult', () => {
         reason: 'The event has fields that cannot be stored.\n/data/his_appointment_id is required',
       },
     ]);
+  });
+
+  it('hears which secret a body was signed with, so that the end of a rotation can be seen', async () => {
+    const notAfter = '2025-07-01T00:00:00.000Z';
+    let now = Date.parse(notAfter) - 1;
+    const secrets = [SECRET, { secret: 'the old secret', notAfter }];
+    const { receiver, results } = fixture({
+      clients: bearerTokens({
+        'token-1001': { id: '1001', secrets },
+        sandbox: { id: '1001', secrets, signature: 'optional' },
+      }),
+      now: () => now,
+    });
+    const old = { 'buktor-signature': generateSignature(SAMPLE_REQUEST, 'the old secret') };
+    const answers = [
+      await post(receiver, SAMPLE_REQUEST),
+      await post(receiver, SAMPLE_REQUEST, old),
+      await post(receiver, SAMPLE_REQUEST, { ...old, 'client-id': '1002' }),
+      await post(receiver, SAMPLE_REQUEST, { 'buktor-signature': undefined }, 'sandbox'),
+    ];
+    now++;
+    const expired = await post(receiver, SAMPLE_REQUEST, old);
+    const wrong = await post(receiver, SAMPLE_REQUEST, { 'buktor-signature': '0'.repeat(64) });
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 403, 200]);
+    expect(expired).toEqual(wrong);
+    expect(expired.status).toBe(401);
+    expect(results.map(({ signedWith }) => signedWith)).toEqual([
+      { index: 0, notAfter: null, isExpired: false },
+      { index: 1, notAfter, isExpired: false },
+      { index: 1, notAfter, isExpired: false },
+      null,
+      { index: 1, notAfter, isExpired: true },
+      null,
+    ]);
+    expect(JSON.stringify(results)).not.toContain('the old secret');
   });
 
   it.each<[string, () => unknown]>([
@@ -767,14 +807,10 @@ describe('configuration', () => {
     ['no mappings', { mappings: undefined }],
     ['no store', { store: undefined }],
     ['a store that is none', { store: {} }],
-    ['a limit of 0', { limits: { bodyBytes: 0 } }],
-    ['a limit that is no number', { limits: { bodyBytes: NaN } }],
-    ['a limit that is text', { limits: { bodyTimeout: '10' } }],
-    ['a limit that is infinite', { limits: { storeTimeout: Infinity } }],
-    ['a timeout setTimeout cannot hold', { limits: { lookupTimeout: 2 ** 31 } }],
-    ['a skew below 0', { maxClockSkew: -1 }],
-    ['a retention below 0', { bodyRetention: -1 }],
     ['a retention beyond the calendar', { bodyRetention: Number.MAX_SAFE_INTEGER }],
+    ['a clock that is no function', { now: 5 }],
+    ['a listener that is no function', { onResult: 'log' }],
+    ['a listener that is null', { onResult: null }],
     ['an option nobody knows', { onresult: () => undefined }],
     ['a limit nobody knows', { limits: { bodybytes: 1 } }],
     ['limits that are no object', { limits: null }],
@@ -782,6 +818,52 @@ describe('configuration', () => {
     ['a type with a capital', { types: ['Bed.moved'] }],
   ])('throws at once for %s', (_, wrong) => {
     expect(() => createReceiver({ ...good, ...wrong })).toThrow(ConfigurationError);
+  });
+
+  const timeouts = ['bodyTimeout', 'lookupTimeout', 'storeTimeout'];
+  const limits = [...timeouts, 'bodyBytes', 'batchSize', 'queueSize'];
+  const never = [
+    NaN,
+    -1,
+    0.5,
+    Infinity,
+    -Infinity,
+    2 ** 53,
+    '1000',
+    '1mb',
+    null,
+    true,
+    {},
+    [5],
+    1n,
+  ];
+  it.each([
+    ...limits.flatMap((name) => [...never, 0].map((value) => [name, value] as const)),
+    ...timeouts.map((name) => [name, 2 ** 31] as const),
+  ])('throws at once for limits.%s of %s', (name, value) => {
+    const make = () => createReceiver({ ...good, limits: { [name]: value } });
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(`limits.${name} must be a whole number from 1 to`);
+  });
+
+  it.each(
+    ['maxClockSkew', 'bodyRetention'].flatMap((name) =>
+      never.map((value) => [name, value] as const),
+    ),
+  )('throws at once for a %s of %s', (name, value) => {
+    const make = () => createReceiver({ ...good, [name]: value });
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(`${name} must be a whole number from 0 to`);
+  });
+
+  it('takes the least and the most of every limit, and what is undefined for its default', async () => {
+    for (const name of limits) {
+      const most = timeouts.includes(name) ? 2 ** 31 - 1 : Number.MAX_SAFE_INTEGER;
+      for (const value of [1, most, undefined]) {
+        await createReceiver({ ...good, limits: { [name]: value } }).close();
+      }
+    }
+    await createReceiver({ ...good, maxClockSkew: 0, bodyRetention: 0 }).close();
   });
 
   it.each<[string, Record<string, Client>]>([
