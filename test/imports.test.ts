@@ -21,7 +21,10 @@ const graph = new Map<string, string[]>(
 
 /** The layers of the house, from the ground up; a file may import its own layer and those below. */
 const LAYERS: readonly (readonly RegExp[])[] = [
-  [/^(errors|configuration|events|json|timestamp)\.ts$/, /^schemas\/envelope-validator\.ts$/],
+  [
+    /^(errors|configuration|events|json|timestamp|without-values)\.ts$/,
+    /^schemas\/envelope-validator\.ts$/,
+  ],
   [/^(signature|envelope|merge)\.ts$/, /^mapping\//],
   [/^sqlite\//],
   [/^stores\//],
