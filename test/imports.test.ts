@@ -22,7 +22,8 @@ const graph = new Map<string, string[]>(
 /** The layers of the house, from the ground up; a file may import its own layer and those below. */
 const LAYERS: readonly (readonly RegExp[])[] = [
   [
-    /^(calendar|canonical|configuration|digits|errors|events|hmac|json|json-scan|timestamp|weak-secrets)\.ts$/,
+    /^(calendar|canonical|configuration|digits|errors|events|hmac|json|json-scan)\.ts$/,
+    /^(timestamp|weak-secrets|without-values)\.ts$/,
     /^schemas\/envelope-validator\.ts$/,
   ],
   [/^(signature|envelope|merge)\.ts$/, /^mapping\//],

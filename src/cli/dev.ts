@@ -187,7 +187,7 @@ function describe(result: ReceiveResult): string {
     words.push(`(not mapped: ${result.warnings.map(({ path }) => path).join(', ')})`);
   }
   if (reason !== null) words.push(`- ${reason.replaceAll('\n', '; ')}`);
-  // The store's own message; SQLite's hold no values.
-  if (error instanceof Error) words.push(`- ${error.message}`);
+  if (error !== undefined) words.push(`- ${error.message}`);
+  if (error?.cause instanceof Error) words.push(error.cause.message);
   return words.filter((word) => word !== null).join(' ');
 }

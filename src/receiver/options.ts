@@ -59,8 +59,12 @@ export interface ReceiveResult {
   readonly warnings: readonly Fault[];
   /** What was answered, with the faults that were found; it repeats nothing out of `data`. */
   readonly reason: string | null;
-  /** Why the answer is 500, where it is; a driver's error may hold values, so mind where it goes. */
-  readonly error?: unknown;
+  /**
+   * Why the answer is 500, where it is. It holds no value of an event and no credential: of what a driver
+   * or a function of yours threw, it has the code, the names of table, column and constraint, and the place,
+   * but not a message that could quote one.
+   */
+  readonly error?: Error;
 }
 
 /** Options of {@link createReceiver}. */

@@ -1,4 +1,5 @@
 import { checkMembers } from '../configuration.ts';
+import { withoutValues } from '../without-values.ts';
 import type { Fault } from '../errors.ts';
 import { isInForce, matchSecret, type SigningSecret } from '../signature.ts';
 import type { MappingSet } from '../mapping/types.ts';
@@ -106,7 +107,9 @@ class WebhookReceiver implements Receiver {
           quarantine: (event) => this.#quarantine(event),
         }),
       ),
-    );
+    ).catch((error: unknown) => {
+      throw withoutValues(error, 'host');
+    });
   }
 
   async close(): Promise<void> {
@@ -249,7 +252,7 @@ class WebhookReceiver implements Receiver {
         stale: about.verdict === 'stale',
         warnings: about.warnings ?? [],
         reason: refusal === null ? null : reasonOf(refusal),
-        ...(error === undefined ? {} : { error }),
+        ...(error === undefined ? {} : { error: withoutValues(error, 'host') }),
       });
       if (heard instanceof Promise) heard.catch(() => undefined);
     } catch {

@@ -1,3 +1,5 @@
+import { withoutValues } from '../without-values.ts';
+
 /** The parts that are said of an event: never its payload. */
 export interface EventSummary {
   readonly eventId: string;
@@ -25,7 +27,8 @@ export interface AttemptSummary extends EventSummary {
  *   events wait, and a probe goes out now and then.
  * - `broken`: the endpoint cannot be reached, or fails; events wait, with probes as well.
  * - `opened`: the endpoint works again.
- * - `outbox_failed`: the outbox could not be reached; the sender goes on trying.
+ * - `outbox_failed`: the outbox could not be reached; the sender goes on trying. `error` says why, without
+ *   the message of an error that may hold values.
  */
 export type SenderEvent =
   | ({ readonly kind: 'delivered'; readonly isReplayed: boolean } & AttemptSummary)
@@ -54,7 +57,11 @@ export type LifecycleListener = (event: SenderEvent) => unknown;
 /** Tells a listener, whose faults are not to become the sender's. */
 export function tell(listener: LifecycleListener, event: SenderEvent): void {
   try {
-    const heard = listener(event);
+    const heard = listener(
+      event.kind === 'outbox_failed'
+        ? { ...event, error: withoutValues(event.error, 'host') }
+        : event,
+    );
     if (heard instanceof Promise) heard.catch(() => undefined);
   } catch {
     // See above.

@@ -1,12 +1,14 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { StorageError } from '../errors.ts';
+import { HisWebhookError, StorageError } from '../errors.ts';
+import { type Speaker, withoutValues } from '../without-values.ts';
 import {
   isBusy,
   isFull,
   isRefusal,
   isSqliteError,
   loadSqlite,
+  OwnFault,
   type SqliteDatabase,
   type SqliteStatement,
 } from './driver.ts';
@@ -138,7 +140,9 @@ export class SqliteConnection {
       } catch (error) {
         if (!isBusy(error)) throw this.#failure(error);
         if (Date.now() >= deadline) {
-          throw new StorageError('The database is locked by another writer.', { cause: error });
+          throw new StorageError('The database is locked by another writer.', {
+            cause: withoutValues(error),
+          });
         }
         await new Promise((wake) => setTimeout(wake, Math.min(attempt * 2, 25)));
       }
@@ -168,11 +172,13 @@ export class SqliteConnection {
   }
 
   #failure(error: unknown): unknown {
-    if (!isSqliteError(error)) return error;
+    if (error instanceof HisWebhookError || error instanceof OwnFault) return error;
+    // A function of the host's, called by a trigger for instance, throws what it likes.
+    if (!isSqliteError(error)) return sqliteFailed(error, 'host');
     // Whatever else is wrong with the database, a file that was copied over it for instance, opening
     // it again is how it is found mended.
     if (!isRefusal(error) && !isFull(error)) this.#drop();
-    return new StorageError('SQLite failed.', { cause: error });
+    return sqliteFailed(error);
   }
 
   #open(): Session {
@@ -249,8 +255,15 @@ function openFile(maker: string, path: string): SqliteDatabase {
   try {
     return new DatabaseSync(path);
   } catch (error) {
-    throw new StorageError(`The database ${path} cannot be opened.`, { cause: error });
+    throw new StorageError(`The database ${path} cannot be opened.`, {
+      cause: withoutValues(error),
+    });
   }
+}
+
+/** What the host hears of an error: nothing of the rows it is about. */
+export function sqliteFailed(error: unknown, speaker?: Speaker): StorageError {
+  return new StorageError('SQLite failed.', { cause: withoutValues(error, speaker) });
 }
 
 function rollback(session: Session): void {

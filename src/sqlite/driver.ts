@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.ts';
+import { sqliteCode } from '../without-values.ts';
 
 /** What SQLite takes and gives. */
 export type SqlValue = string | number | bigint | null | Uint8Array;
@@ -43,51 +44,26 @@ export function loadSqlite(maker: string): SqliteModule {
   return sqlite;
 }
 
-/** The result codes that are told apart, by their numbers. */
-const CODES: Readonly<Record<number, string>> = {
-  1: 'SQLITE_ERROR',
-  5: 'SQLITE_BUSY',
-  6: 'SQLITE_LOCKED',
-  13: 'SQLITE_FULL',
-  18: 'SQLITE_TOOBIG',
-  19: 'SQLITE_CONSTRAINT',
-  20: 'SQLITE_MISMATCH',
-  275: 'SQLITE_CONSTRAINT_CHECK',
-  787: 'SQLITE_CONSTRAINT_FOREIGNKEY',
-  1299: 'SQLITE_CONSTRAINT_NOTNULL',
-  1555: 'SQLITE_CONSTRAINT_PRIMARYKEY',
-  1811: 'SQLITE_CONSTRAINT_TRIGGER',
-  2067: 'SQLITE_CONSTRAINT_UNIQUE',
-  3091: 'SQLITE_CONSTRAINT_DATATYPE',
-};
-
-/**
- * The result code, where an error is SQLite's: `node:sqlite` has its number, `better-sqlite3` its
- * name.
- */
-function resultCode(error: unknown): string | undefined {
-  const { errcode, code } = (error ?? {}) as { errcode?: unknown; code?: unknown };
-  if (typeof errcode === 'number') return CODES[errcode] ?? CODES[errcode & 0xff] ?? 'SQLITE';
-  return typeof code === 'string' && code.startsWith('SQLITE_') ? code : undefined;
-}
-
 /** Whether an error comes from SQLite. */
 export function isSqliteError(error: unknown): boolean {
-  return resultCode(error) !== undefined;
+  return sqliteCode(error) !== undefined;
 }
 
 /** Someone else is writing. */
 export function isBusy(error: unknown): boolean {
-  return /^SQLITE_(BUSY|LOCKED)/.test(resultCode(error) ?? '');
+  return /^SQLITE_(BUSY|LOCKED)/.test(sqliteCode(error) ?? '');
 }
 
 /** Nothing is wrong with the database but its room. */
 export function isFull(error: unknown): boolean {
-  return resultCode(error) === 'SQLITE_FULL';
+  return sqliteCode(error) === 'SQLITE_FULL';
 }
 
+/** What work of ours throws within a transaction, to be handed on as it is. */
+export class OwnFault extends Error {}
+
 /** The table takes no such row, and SQLite has not said so by itself. */
-export class RowRefused extends Error {}
+export class RowRefused extends OwnFault {}
 
 /** What SQLite says where tables or columns are gone, which is not the row's fault. */
 const SCHEMA_IS_GONE = /^no such |has no column named/;
@@ -95,7 +71,7 @@ const SCHEMA_IS_GONE = /^no such |has no column named/;
 /** Whether an error is about the row, and not about the database. */
 export function isRefusal(error: unknown): error is Error {
   if (error instanceof RowRefused) return true;
-  const code = resultCode(error);
+  const code = sqliteCode(error);
   // What a function in a CHECK, such as json_extract(), gives up with.
   if (code === 'SQLITE_ERROR') return !SCHEMA_IS_GONE.test((error as Error).message);
   return /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)/.test(code ?? '');
@@ -114,7 +90,7 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Why the table refuses a row, in words of ours: a trigger's own may hold a value. */
 export function refusalReason(error: Error): string {
   if (error instanceof RowRefused) return error.message;
-  return REASONS[resultCode(error) ?? ''] ?? 'the database refused it';
+  return REASONS[sqliteCode(error) ?? ''] ?? 'the database refused it';
 }
 
 /** Quotes a checked identifier. */

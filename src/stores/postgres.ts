@@ -5,12 +5,12 @@
  */
 
 import { checkMembers } from '../configuration.ts';
-import { ConfigurationError, StorageError } from '../errors.ts';
+import { ConfigurationError } from '../errors.ts';
 import type { TableSpec } from '../mapping/tables.ts';
 import { quarantineQuota } from './inbox.ts';
 import type { TableInfo } from './postgres/catalog.ts';
 import { commitCarefully, commitSimple, toSimpleWave } from './postgres/commit.ts';
-import { PostgresConnection } from './postgres/connection.ts';
+import { PostgresConnection, postgresFailed } from './postgres/connection.ts';
 import {
   isRefusal,
   isSchemaGone,
@@ -144,9 +144,16 @@ class PostgresStore implements EventStore, InboxStore {
 
   async commit(
     batch: readonly Change[],
-    { signal }: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly Verdict[]> {
     if (batch.length === 0) return [];
+    return guarded(() => this.#commit(batch, options));
+  }
+
+  async #commit(
+    batch: readonly Change[],
+    { signal }: { readonly signal?: AbortSignal },
+  ): Promise<readonly Verdict[]> {
     this.#tables ??= this.#readTables(this.#specs);
     try {
       const context = { tables: await this.#tables, lockTimeout: this.#connection.lockTimeout };
@@ -184,7 +191,7 @@ class PostgresStore implements EventStore, InboxStore {
   async *find(filter: EventFilter): AsyncGenerator<StoredEvent> {
     let last: StoredEvent | undefined;
     do {
-      const page = await findPage(this.#connection, filter, last);
+      const page = await guarded(() => findPage(this.#connection, filter, last));
       yield* page;
       last = page.at(-1);
     } while (last !== undefined);
@@ -199,7 +206,9 @@ class PostgresStore implements EventStore, InboxStore {
       work: (session: Session, before: string) => Promise<number>,
       before: Date | undefined,
     ): Promise<number> =>
-      before === undefined ? Promise.resolve(0) : work(this.#connection, before.toISOString());
+      before === undefined
+        ? Promise.resolve(0)
+        : guarded(() => work(this.#connection, before.toISOString()));
     const keys = await run(forgetKeys, keysBefore);
     return { keys, bodies: await run(eraseBodies, bodiesBefore) };
   }
@@ -209,7 +218,7 @@ class PostgresStore implements EventStore, InboxStore {
   }
 
   #readTables(specs: ReadonlyMap<string, TableSpec>): Promise<ReadonlyMap<string, TableInfo>> {
-    const tables = this.#connection.transaction((session) =>
+    const tables = this.#transaction((session) =>
       prepareSchema(session, [...specs.values()], this.#mode),
     );
     // One that failed is not kept, and is asked for again by the next commit.
@@ -219,12 +228,16 @@ class PostgresStore implements EventStore, InboxStore {
     return tables;
   }
 
-  /** A refusal by the inbox itself is no event's fault. */
-  async #transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    try {
-      return await this.#connection.transaction(work);
-    } catch (error) {
-      throw isRefusal(error) ? new StorageError('PostgreSQL failed.', { cause: error }) : error;
-    }
+  #transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return guarded(() => this.#connection.transaction(work));
+  }
+}
+
+/** A refusal that is left, by the inbox itself for instance, is no event's fault. */
+async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isRefusal(error) ? postgresFailed(error) : error;
   }
 }

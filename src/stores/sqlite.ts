@@ -11,6 +11,7 @@ import { judgeClaim, quarantineKey, quarantineQuota } from './inbox.ts';
 import { type Session, SqliteConnection, type SqliteTarget } from '../sqlite/connection.ts';
 import {
   isRefusal,
+  OwnFault,
   refusalReason,
   type SqliteDatabase,
   type SqliteStatement,
@@ -305,7 +306,7 @@ function commitGuarded(session: Session, change: Change): Verdict {
 }
 
 /** A refusal took the whole transaction with it. */
-class SavepointLost extends Error {}
+class SavepointLost extends OwnFault {}
 
 function describeRefusal(error: Error, { row }: Change): Verdict {
   const columns = Object.keys({ ...row?.key, ...row?.values });

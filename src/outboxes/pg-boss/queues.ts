@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../../errors.ts';
+import { causedBySqlState } from '../../without-values.ts';
 import type { PgBossLike, PgBossQueueSettings } from './boss.ts';
-import { sqlState } from './storage.ts';
 
 /** The longest time in seconds that pg-boss's columns hold: 68 years. */
 export const FOREVER: number = 2 ** 31 - 1;
@@ -50,7 +50,7 @@ export async function prepareQueues(boss: PgBossLike, place: Place): Promise<voi
     )
     .then(({ rows }) => rows.length === 1)
     .catch((error: unknown) => {
-      if (/^(3F000|42P01)$/.test(sqlState(error) ?? '')) return false;
+      if (/^(3F000|42P01)$/.test(causedBySqlState(error) ?? '')) return false;
       throw error;
     });
   if (!isSame) throw new ConfigurationError('schema is not the schema of the boss.');

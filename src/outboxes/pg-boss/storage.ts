@@ -1,4 +1,5 @@
 import { ConfigurationError, HisWebhookError, StorageError } from '../../errors.ts';
+import { causedBySqlState, withoutValues } from '../../without-values.ts';
 import type { PgBossDb, PgBossLike, PgBossTransaction, PgTransactionClient } from './boss.ts';
 
 /** How long one piece of work may take, in milliseconds. */
@@ -95,7 +96,7 @@ class Deadline {
 /** Whether the same transaction may well succeed when it is run again. */
 function isTransient(error: unknown): boolean {
   // 23505: an event went from one queue to the other while it was queued anew.
-  return ['40001', '40P01', '23505'].includes(sqlState(error) ?? '');
+  return ['40001', '40P01', '23505'].includes(causedBySqlState(error) ?? '');
 }
 
 /** Runs what pg-boss does on connections of its own; it may go on after the deadline. */
@@ -149,35 +150,4 @@ export function isQueueGone(error: unknown): boolean {
     (/^(23503|3F000|42P01)$/.test(String(cause.code)) ||
       /^Queue .* does not exist$/.test(cause.message))
   );
-}
-
-/** The SQLSTATE of the error, or of what it was caused by. */
-export function sqlState(error: unknown): string | undefined {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { code } = cause as { readonly code?: unknown };
-    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code;
-  }
-  return undefined;
-}
-
-/**
- * The error in words that hold nothing of an event. What the server says of a row or a value (`detail`,
- * `where`, the messages of classes 22, 23 and P0) quotes it, and adapters of other libraries put the
- * parameters behind their message.
- */
-function withoutValues(error: unknown): Error {
-  const state = sqlState(error);
-  const inner = innermost(error);
-  const code = state ?? (inner as { readonly code?: unknown }).code;
-  const mayQuote = state !== undefined && /^(2[23]|P0)/.test(state);
-  const message = mayQuote
-    ? `PostgreSQL refused it (${state}).`
-    : inner.message.replace(/\n[^]*/, '').slice(0, 200);
-  return Object.assign(new Error(message), code === undefined ? {} : { code });
-}
-
-function innermost(error: unknown): Error {
-  let inner = error instanceof Error ? error : new Error('unknown');
-  while (inner.cause instanceof Error) inner = inner.cause;
-  return inner;
 }

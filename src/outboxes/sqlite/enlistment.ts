@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { ConfigurationError, StorageError } from '../../errors.ts';
-import { Session, type SqliteTarget } from '../../sqlite/connection.ts';
+import { ConfigurationError, HisWebhookError } from '../../errors.ts';
+import { Session, sqliteFailed, type SqliteTarget } from '../../sqlite/connection.ts';
 import { isSqliteError, type SqliteDatabase } from '../../sqlite/driver.ts';
 import { OUTBOX_SQL } from './queue.ts';
 
@@ -36,8 +36,8 @@ export class Enlistment {
         return work(session);
       }
     } catch (error) {
-      if (!isSqliteError(error)) throw error;
-      throw new StorageError('SQLite failed.', { cause: error });
+      if (error instanceof HisWebhookError) throw error;
+      throw sqliteFailed(error, isSqliteError(error) ? 'driver' : 'host');
     }
   }
 

@@ -1,4 +1,5 @@
 import { ConfigurationError, HisWebhookError, StorageError } from '../../errors.ts';
+import { withoutValues } from '../../without-values.ts';
 import {
   DURABILITY,
   isRefusal,
@@ -20,6 +21,11 @@ function listen(client: PostgresClient): void {
   if (listened.has(client)) return;
   listened.add(client);
   client.on('error', () => undefined);
+}
+
+/** What the host hears of an error: nothing of the rows it is about. */
+export function postgresFailed(error: unknown): StorageError {
+  return new StorageError('PostgreSQL failed.', { cause: withoutValues(error) });
 }
 
 /** How often a transaction is run again after a deadlock. */
@@ -137,7 +143,7 @@ export class PostgresConnection {
         } catch (error) {
           if (isRefusal(error) || error instanceof HisWebhookError) throw error;
           if (!isTransient(error) || attempt === ATTEMPTS) {
-            throw new StorageError('PostgreSQL failed.', { cause: error });
+            throw postgresFailed(error);
           }
         }
       }

@@ -1,3 +1,5 @@
+import { isDefinedState, sqlState } from '../../without-values.ts';
+
 /** A result, as `pg` and PGlite give it. */
 export interface PostgresResult {
   readonly rows: readonly unknown[];
@@ -67,12 +69,6 @@ export function arrayOf(values: readonly (string | number | boolean | null)[]): 
   return `{${items.join(',')}}`;
 }
 
-/** The SQLSTATE of an error, where it is the server's. */
-export function sqlState(error: unknown): string | undefined {
-  const code: unknown = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
-}
-
 /** An error that says which column, constraint or type it is about. */
 export interface PostgresError extends Error {
   readonly code: string;
@@ -87,11 +83,8 @@ export interface PostgresError extends Error {
  */
 export function isRefusal(error: unknown): error is PostgresError {
   const state = sqlState(error);
-  return state !== undefined && (/^(2[0123]|44|P0)|^54000$/.test(state) || !DEFINED.test(state));
+  return state !== undefined && (/^(2[0123]|44|P0)|^54000$/.test(state) || !isDefinedState(state));
 }
-
-/** The classes PostgreSQL defines (and the names Node gives to its errors); a host's RAISE may use any other. */
-const DEFINED = /^(0[0-9A-Z]|2[0-8BDF]|3[489BDF]|4[024]|5[3-8]|72|F0|HV|P0|XX|E)/;
 
 /** Whether the same transaction may well succeed when it is run again. */
 export function isTransient(error: unknown): boolean {

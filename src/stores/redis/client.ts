@@ -1,4 +1,5 @@
 import { StorageError } from '../../errors.ts';
+import { withoutValues } from '../../without-values.ts';
 import type { Script } from './scripts.ts';
 
 /** What is used of `ioredis` (version 5 and later), a `Redis` or a `Cluster`. */
@@ -55,8 +56,8 @@ export async function runScript(
     return await Promise.race([evaluate(client, script, keys, parameters), deadline]);
   } catch (error) {
     if (error instanceof StorageError) throw error;
-    // The client's own message may hold the command, and so the key.
-    throw new StorageError('Redis failed.', { cause: error });
+    // The client's own error may hold the command, and so the key.
+    throw new StorageError('Redis failed.', { cause: withoutValues(error) });
   } finally {
     clearTimeout(timer);
   }
