@@ -99,9 +99,10 @@ class Exchange {
   }
 
   #giveUp(reasonCode: string, reason: unknown): void {
+    const reading = this.#reading;
     this.#end(failedAttempt('retry', reasonCode));
     this.#controller.abort(reason);
-    this.#reading?.cancel();
+    reading?.cancel();
   }
 
   async #exchange(url: string, request: SignedRequest): Promise<Attempt> {
@@ -109,6 +110,8 @@ class Exchange {
     const { signal } = this.#controller;
     const response = await fetch(url, { ...request, redirect: 'manual', signal });
     const { status, headers } = response;
+    // What a fetch of the host's own gives instead is no verdict on the event.
+    if (!Number.isInteger(status)) throw new TypeError('The answer has no status.');
     const judgement = judgeStatus(status);
     // Also where nothing is done with it: an unread answer keeps the connection from being used again,
     // and one that breaks off may not be the receiver's.

@@ -61,6 +61,8 @@ export class Dispatcher {
   #flushing: Promise<void> | undefined;
   /** Until then there is nothing due in the outbox, as far as is known. */
   #emptyUntil = 0;
+  /** When events were last claimed. */
+  #lookedAt = 0;
   #stopping: AbortController | undefined;
   #running: Promise<void> | undefined;
   /** How often it was woken, so that what comes while it looks is not missed. */
@@ -132,7 +134,12 @@ export class Dispatcher {
       : gate.allowance(1, now) * (endpoint.free > 0 ? 1 : 0);
     // Asked for in large bites: whatever little comes is begun at once.
     const isHungry = isOpen ? this.#isHungry : limit > 0;
-    if (!isHungry || now < this.#emptyUntil) return this.#delay(now);
+    // A clock that was set back is not to hold up the queue until it is where it was.
+    if (now < this.#lookedAt) this.#emptyUntil = 0;
+    // An outbox that hands out events and takes no settlements would have them sent over and over.
+    const isJammed = this.#unsettled.length >= MAX_BATCH;
+    if (!isHungry || isJammed || now < this.#emptyUntil) return this.#delay(now);
+    this.#lookedAt = now;
     const wakes = this.#wakes;
     try {
       const claimed = await outbox.claim({ limit, lease, now });
@@ -289,6 +296,7 @@ export class Dispatcher {
         await outbox.settle(batch, { now });
         this.#unsettled = this.#unsettled.slice(batch.length);
         failures = 0;
+        if (batch.length === MAX_BATCH) this.#look();
         if (batch.some((settlement) => isDue(settlement, now))) this.wake();
       } catch (error) {
         tell(onLifecycle, { kind: 'outbox_failed', error });

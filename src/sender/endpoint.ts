@@ -78,7 +78,8 @@ export class Endpoint {
       const state = this.gate.leave(pass, said, now, Math.min(retryAfter, maxRetryAfter));
       if (state === 'open') tell(onLifecycle, { kind: 'opened' });
       else if (state !== undefined) tell(onLifecycle, { kind: state, status, reasonCode });
-      return { ...attempt, startedAt, duration: now - startedAt };
+      // The clock may have been set back.
+      return { ...attempt, startedAt, duration: Math.max(0, now - startedAt) };
     } finally {
       const next = this.#line.shift();
       if (next !== undefined) next(true);

@@ -140,6 +140,12 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
     checkMembers('send', options, ['retryFor', 'signal']);
     const { retryFor = 30_000, signal } = options;
     if (!(retryFor >= 0)) throw new ConfigurationError('retryFor must be 0 or more.');
+    if (
+      signal !== undefined &&
+      typeof (signal as unknown as EventTarget | null)?.addEventListener !== 'function'
+    ) {
+      throw new ConfigurationError('signal must be an AbortSignal.');
+    }
     const prepared = this.#prepare(event);
     const send = { place: 0, isLast: false, endWait: () => undefined };
     this.#sends.add(send);
