@@ -109,6 +109,9 @@ interface Arrival {
  */
 const FLEETING = { isFleeting: true } as const;
 
+/** So many pages of 4 KiB the log grows by before they go into the file. */
+const CHECKPOINT = 4_000;
+
 /** So many events are enqueued by one transaction. */
 const MAX_BATCH = 500;
 
@@ -139,6 +142,8 @@ class SqliteOutbox implements Outbox<SqliteDatabase> {
     this.#connection = new SqliteConnection('sqliteOutbox', options, lockTimeout, (session) => {
       // Payloads of delivered events are not to stay in the file's free pages.
       if (isPath) session.exec('PRAGMA secure_delete = ON');
+      // Each page of the queue is written three times within a moment, and need be copied once.
+      if (isPath) session.exec(`PRAGMA wal_autocheckpoint = ${String(CHECKPOINT)}`);
       session.exec(OUTBOX_SQL);
     });
   }

@@ -1,7 +1,7 @@
-import { Buffer } from 'node:buffer';
 import type { Fault } from '../errors.ts';
 import type { SignedRequest } from './request.ts';
 import { judgeStatus, type Judgement, parseRetryAfter } from './answer.ts';
+import { type AnswerBody, readBounded, type Reading } from './body.ts';
 
 /**
  * What is used of `fetch`: the platform's, or one of the host's own, through a proxy or with client
@@ -17,7 +17,7 @@ export type FetchLike = (
 export interface FetchedResponse {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
-  readonly body: AsyncIterable<Uint8Array> | null;
+  readonly body: AnswerBody;
 }
 
 /** What one attempt came to. */
@@ -51,82 +51,85 @@ export interface AttemptOptions {
 }
 
 /** Sends a request once. It never rejects. */
-export async function makeAttempt(
+export function makeAttempt(
   url: string,
   request: SignedRequest,
-  { fetch, timeout, signal, now }: AttemptOptions,
+  options: AttemptOptions,
 ): Promise<Attempt> {
-  const deadline = new AbortController();
-  const timer = setTimeout(() => {
-    deadline.abort(new DOMException('The attempt took too long.', 'TimeoutError'));
-  }, timeout);
-  const onAbort = (): void => {
-    deadline.abort(signal?.reason);
-  };
-  if (signal?.aborted === true) onAbort();
-  signal?.addEventListener('abort', onAbort);
-  try {
-    // A fetch of the host's own may not know the signal.
-    return await Promise.race([
-      exchange(url, request, fetch, deadline.signal, now),
-      ended(deadline),
-    ]);
-  } catch (error) {
-    return failedAttempt('retry', signal?.aborted === true ? 'ABORTED' : codeOf(error));
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
-  }
+  if (options.signal?.aborted === true) return Promise.resolve(failedAttempt('retry', 'ABORTED'));
+  return new Exchange(options).run(url, request);
 }
 
-function ended({ signal }: AbortController): Promise<never> {
-  return new Promise((_, reject) => {
-    const fail = (): void => {
-      reject(signal.reason as Error);
+/**
+ * One request and its answer. It ends by itself, at the deadline or when the caller gives up, whichever is
+ * first; a fetch of the host's own may not know the signal.
+ */
+class Exchange {
+  readonly #options: AttemptOptions;
+  readonly #controller = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #reading: Reading | undefined;
+  #end: (attempt: Attempt) => void = () => undefined;
+
+  constructor(options: AttemptOptions) {
+    this.#options = options;
+  }
+
+  run(url: string, request: SignedRequest): Promise<Attempt> {
+    const { timeout, signal } = this.#options;
+    return new Promise((resolve) => {
+      const onAbort = (): void => {
+        this.#giveUp('ABORTED', signal?.reason);
+      };
+      this.#end = (attempt) => {
+        clearTimeout(this.#timer);
+        signal?.removeEventListener('abort', onAbort);
+        // Or what has outlived one collection keeps the streams of later answers from the next.
+        this.#reading = undefined;
+        resolve(attempt);
+      };
+      this.#timer = setTimeout(() => {
+        this.#giveUp('TIMEOUT', new DOMException('The attempt took too long.', 'TimeoutError'));
+      }, timeout);
+      signal?.addEventListener('abort', onAbort);
+      this.#exchange(url, request).then(this.#end, (error: unknown) => {
+        this.#end(failedAttempt('retry', codeOf(error)));
+      });
+    });
+  }
+
+  #giveUp(reasonCode: string, reason: unknown): void {
+    const reading = this.#reading;
+    this.#end(failedAttempt('retry', reasonCode));
+    this.#controller.abort(reason);
+    reading?.cancel();
+  }
+
+  async #exchange(url: string, request: SignedRequest): Promise<Attempt> {
+    const { fetch, now } = this.#options;
+    const { signal } = this.#controller;
+    const response = await fetch(url, { ...request, redirect: 'manual', signal });
+    const { status, headers } = response;
+    // What a fetch of the host's own gives instead is no verdict on the event.
+    if (!Number.isInteger(status)) throw new TypeError('The answer has no status.');
+    const judgement = judgeStatus(status);
+    // Also where nothing is done with it: an unread answer keeps the connection from being used again,
+    // and one that breaks off may not be the receiver's.
+    this.#reading = readBounded(response.body, MAX_RESPONSE, judgement !== 'delivered');
+    // Of a fetch that does not know the signal.
+    if (signal.aborted) this.#reading.cancel();
+    const text = await this.#reading.text;
+    const said = judgement === 'delivered' ? undefined : readAnswer(text);
+    return {
+      judgement,
+      status,
+      reasonCode: said?.code ?? null,
+      reason: said?.message ?? null,
+      faults: said?.faults ?? [],
+      isReplayed: headers.get('idempotent-replayed') === 'true',
+      retryAfter: parseRetryAfter(headers.get('retry-after'), now()),
     };
-    if (signal.aborted) fail();
-    else signal.addEventListener('abort', fail);
-  });
-}
-
-async function exchange(
-  url: string,
-  request: SignedRequest,
-  fetch: FetchLike,
-  signal: AbortSignal,
-  now: () => number,
-): Promise<Attempt> {
-  const response = await fetch(url, { ...request, redirect: 'manual', signal });
-  const { status, headers } = response;
-  const judgement = judgeStatus(status);
-  // Also where nothing is done with it: an unread answer keeps the connection from being used again,
-  // and one that breaks off may not be the receiver's.
-  const text = await readBounded(response.body, judgement !== 'delivered');
-  const said = judgement === 'delivered' ? undefined : readAnswer(text);
-  return {
-    judgement,
-    status,
-    reasonCode: said?.code ?? null,
-    reason: said?.message ?? null,
-    faults: said?.faults ?? [],
-    isReplayed: headers.get('idempotent-replayed') === 'true',
-    retryAfter: parseRetryAfter(headers.get('retry-after'), now()),
-  };
-}
-
-async function readBounded(
-  body: AsyncIterable<Uint8Array> | null,
-  isWanted: boolean,
-): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body ?? []) {
-    size += chunk.byteLength;
-    // Leaving the loop closes the connection.
-    if (size > MAX_RESPONSE) return '';
-    if (isWanted) chunks.push(chunk);
   }
-  return isWanted ? Buffer.concat(chunks).toString('utf8') : '';
 }
 
 interface Answer {
@@ -179,6 +182,7 @@ export function failedAttempt(judgement: Judgement, reasonCode: string): Attempt
 function codeOf(error: unknown): string {
   for (let cause = error; typeof cause === 'object' && cause !== null;) {
     const { code, name, cause: next } = cause as Record<string, unknown>;
+    // A fetch of the host's own may have a shorter deadline.
     if (name === 'TimeoutError') return 'TIMEOUT';
     if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code)) return code;
     cause = next;

@@ -3,6 +3,7 @@ import type { Endpoint, TimedAttempt } from './endpoint.ts';
 import { nextAttemptAt, type RetryPolicy } from './backoff.ts';
 import { type LifecycleListener, tell } from './lifecycle.ts';
 import type { ClaimedEvent, Outbox, Settlement } from './outbox.ts';
+import { type Placed, Underway } from './underway.ts';
 
 /** What a dispatcher works with. */
 export interface DispatcherSettings {
@@ -21,7 +22,7 @@ export interface DispatcherSettings {
   readonly random: () => number;
 }
 
-interface Held {
+interface Held extends Placed {
   readonly event: ClaimedEvent;
   /** When the claim ends, by this side's clock. */
   until: number;
@@ -55,11 +56,13 @@ const LAST_TRIES = 3;
 export class Dispatcher {
   readonly #settings: DispatcherSettings;
   readonly #held: Held[] = [];
-  readonly #inFlight = new Map<Held, Promise<void>>();
+  readonly #inFlight = new Underway<Held>();
   #unsettled: Settlement[] = [];
   #flushing: Promise<void> | undefined;
   /** Until then there is nothing due in the outbox, as far as is known. */
   #emptyUntil = 0;
+  /** When events were last claimed. */
+  #lookedAt = 0;
   #stopping: AbortController | undefined;
   #running: Promise<void> | undefined;
   /** How often it was woken, so that what comes while it looks is not missed. */
@@ -70,6 +73,9 @@ export class Dispatcher {
 
   constructor(settings: DispatcherSettings) {
     this.#settings = settings;
+    settings.endpoint.whenFree(() => {
+      this.#goOn();
+    });
   }
 
   start(): void {
@@ -108,7 +114,7 @@ export class Dispatcher {
       if (delay > 0 && wakes === this.#wakes) await this.#pause(delay);
     }
     this.#release();
-    await Promise.all(this.#inFlight.values());
+    await this.#inFlight.ended();
     clearInterval(heartbeat);
     await this.#flush();
   }
@@ -127,12 +133,17 @@ export class Dispatcher {
       ? reach - this.#held.length
       : gate.allowance(1, now) * (endpoint.free > 0 ? 1 : 0);
     // Asked for in large bites: whatever little comes is begun at once.
-    const isHungry = isOpen ? limit > reach / 2 : limit > 0;
-    if (!isHungry || now < this.#emptyUntil) return this.#delay(now);
+    const isHungry = isOpen ? this.#isHungry : limit > 0;
+    // A clock that was set back is not to hold up the queue until it is where it was.
+    if (now < this.#lookedAt) this.#emptyUntil = 0;
+    // An outbox that hands out events and takes no settlements would have them sent over and over.
+    const isJammed = this.#unsettled.length >= MAX_BATCH;
+    if (!isHungry || isJammed || now < this.#emptyUntil) return this.#delay(now);
+    this.#lookedAt = now;
     const wakes = this.#wakes;
     try {
       const claimed = await outbox.claim({ limit, lease, now });
-      this.#held.push(...claimed.map((event) => ({ event, until: now + lease })));
+      for (const event of claimed) this.#held.push({ event, until: now + lease, place: 0 });
       this.#begin();
       if (claimed.length === limit) return 0;
       if (wakes === this.#wakes) this.#emptyUntil = clock.now() + pollInterval;
@@ -148,6 +159,10 @@ export class Dispatcher {
   get #reach(): number {
     const ahead = Math.round(LOOK_AHEAD / this.#meanDuration);
     return this.#settings.concurrency * Math.min(MAX_LOOK_AHEAD, Math.max(1, ahead));
+  }
+
+  get #isHungry(): boolean {
+    return this.#held.length < this.#reach / 2;
   }
 
   #delay(now: number): number {
@@ -168,8 +183,15 @@ export class Dispatcher {
     this.#endPause = () => undefined;
   }
 
+  /** Goes on when an attempt has ended: at once with what is held, which is cheaper than a round of its own. */
+  #goOn(): void {
+    this.#begin();
+    if (this.#isHungry || this.#settings.endpoint.gate.state !== 'open') this.#look();
+  }
+
   /** Begins as many attempts as may be made. */
   #begin(): void {
+    if (this.#held.length === 0 || this.#isStopping) return;
     const { endpoint, timeout, clock } = this.#settings;
     const now = clock.now();
     let allowed = endpoint.gate.allowance(endpoint.free, now);
@@ -179,18 +201,16 @@ export class Dispatcher {
       // It could be somebody else's before the answer is here. It is claimed again by itself.
       if (held.until - now < timeout) continue;
       allowed--;
-      const delivery = this.#deliver(held).finally(() => {
-        this.#inFlight.delete(held);
-        this.#look();
-      });
-      this.#inFlight.set(held, delivery);
+      this.#inFlight.add(held);
+      void this.#deliver(held);
     }
   }
 
-  async #deliver({ event }: Held): Promise<void> {
-    const attempt = await this.#settings.endpoint.attempt(event);
+  async #deliver(held: Held): Promise<void> {
+    const attempt = await this.#settings.endpoint.attempt(held.event);
     this.#meanDuration += (attempt.duration - this.#meanDuration) / 16;
-    this.#unsettled.push(this.#judge(event, attempt));
+    this.#unsettled.push(this.#judge(held.event, attempt));
+    this.#inFlight.delete(held);
     void this.#flush();
   }
 
@@ -245,7 +265,7 @@ export class Dispatcher {
 
   async #extend(): Promise<void> {
     const { outbox, lease, clock } = this.#settings;
-    const all = [...this.#held, ...this.#inFlight.keys()];
+    const all = [...this.#held, ...this.#inFlight];
     if (all.length === 0) return;
     const now = clock.now();
     try {
@@ -276,6 +296,7 @@ export class Dispatcher {
         await outbox.settle(batch, { now });
         this.#unsettled = this.#unsettled.slice(batch.length);
         failures = 0;
+        if (batch.length === MAX_BATCH) this.#look();
         if (batch.some((settlement) => isDue(settlement, now))) this.wake();
       } catch (error) {
         tell(onLifecycle, { kind: 'outbox_failed', error });

@@ -130,30 +130,33 @@ export interface PrepareOptions {
   readonly types: readonly string[];
   /** The longest body, in bytes. */
   readonly maxBodyBytes: number;
-  /** How far ahead of `now` a timestamp may be, in milliseconds. */
+  /** How far ahead of the clock a timestamp may be, in milliseconds. */
   readonly maxClockSkew: number;
-  /** Milliseconds since 1970. */
-  readonly now: number;
 }
 
 /**
  * Serialises an event and holds it against everything that a receiver would refuse whatever its
  * mapping is.
  *
+ * @param now - Milliseconds since 1970.
  * @throws EventError with everything that is wrong. Nothing in it repeats a value.
  */
-export function prepareEvent(event: Envelope<object>, options: PrepareOptions): PreparedEvent {
+export function prepareEvent(
+  event: Envelope<object>,
+  options: PrepareOptions,
+  now: number,
+): PreparedEvent {
   let body: string;
   try {
     body = serializeEvent(event);
   } catch (error) {
     throw new EventError([{ path: '', message: (error as Error).message }]);
   }
-  return checkBody(body, options);
+  return checkBody(body, options, now);
 }
 
 /** {@link prepareEvent} for a body that was serialised before; it is sent as it is. */
-export function checkBody(body: string, options: PrepareOptions): PreparedEvent {
+export function checkBody(body: string, options: PrepareOptions, now: number): PreparedEvent {
   const size = Buffer.byteLength(body);
   if (size > options.maxBodyBytes) {
     const message = `is ${String(size)} bytes long; ${String(options.maxBodyBytes)} are allowed`;
@@ -164,7 +167,7 @@ export function checkBody(body: string, options: PrepareOptions): PreparedEvent 
   const result = readEnvelope(parsed.value, options.types);
   if (!result.ok) throw new EventError(result.errors);
   const { event_id: eventId, type } = result.event;
-  if (result.occurredAt.epochMillis - options.now > options.maxClockSkew) {
+  if (result.occurredAt.epochMillis - now > options.maxClockSkew) {
     const message = 'is ahead of the clock, and would win over every later event';
     throw new EventError([{ path: '/timestamp', message }]);
   }

@@ -50,6 +50,8 @@ export class EndpointGate {
   #failures = 0;
   #probes = 0;
   #probeAt = 0;
+  /** When that was said. */
+  #postponedAt = 0;
   #isProbing = false;
   readonly #policy: ProbePolicy;
   readonly #random: () => number;
@@ -71,7 +73,9 @@ export class EndpointGate {
   /** How many of `wanted` attempts may begin now. */
   allowance(wanted: number, now: number): number {
     if (this.#state === 'open') return wanted;
-    return this.#isProbing || now < this.#probeAt ? 0 : Math.min(1, wanted);
+    // A clock that was set back is not to hold up the probes until it is where it was.
+    const isEarly = now < this.#probeAt && now >= this.#postponedAt;
+    return this.#isProbing || isEarly ? 0 : Math.min(1, wanted);
   }
 
   /** Begins an attempt; while the endpoint is not open it is its probe. */
@@ -127,6 +131,7 @@ export class EndpointGate {
     const { initialDelay, maxDelay } = this.#policy;
     const delay = backoffDelay(++this.#probes, { initialDelay, maxDelay }, this.#random);
     this.#probeAt = now + Math.max(delay, retryAfter);
+    this.#postponedAt = now;
   }
 
   #change(state: EndpointState): EndpointState {

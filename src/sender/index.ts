@@ -13,7 +13,7 @@ export {
   type SendOptions,
 } from './sender.ts';
 export type { SenderOptions } from './options.ts';
-export type { Provided } from './endpoint.ts';
+export type { Provided } from './credentials.ts';
 export type { EndpointState, ProbePolicy } from './gate.ts';
 export type { RetryPolicy } from './backoff.ts';
 export type { FetchedResponse, FetchLike } from './attempt.ts';

@@ -4,7 +4,7 @@ import type { Secret } from '../signature.ts';
 import type { FetchLike } from './attempt.ts';
 import { checkRetryPolicy, type RetryPolicy } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { Provided } from './endpoint.ts';
+import type { Provided } from './credentials.ts';
 import { DEFAULT_PROBE_POLICY, type ProbePolicy } from './gate.ts';
 import type { LifecycleListener } from './lifecycle.ts';
 import type { Outbox } from './outbox.ts';

@@ -9,6 +9,7 @@ import type { EndpointState } from './gate.ts';
 import { tell } from './lifecycle.ts';
 import { checkSenderOptions, type SenderOptions, type SenderSettings } from './options.ts';
 import type { DeadLetter, DeadLetterFilter, Outbox, OutboxCounts } from './outbox.ts';
+import { type Placed, Underway } from './underway.ts';
 
 /** That an event is with the receiver. */
 export interface Receipt {
@@ -119,9 +120,7 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
   readonly #settings: SenderSettings<Transaction>;
   readonly #endpoint: Endpoint;
   readonly #dispatcher: Dispatcher | undefined;
-  readonly #sending = new Set<Promise<unknown>>();
-  /** What ends the waits of those that are sending. */
-  readonly #waits = new Set<AbortController>();
+  readonly #sends = new Underway<Send>();
 
   constructor(settings: SenderSettings<Transaction>) {
     const { outbox, timeout, retry } = settings;
@@ -137,14 +136,24 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
     return this.#endpoint.gate.state;
   }
 
-  send(event: Envelope<object> | string, options: SendOptions = {}): Promise<Receipt> {
-    const sending = this.#send(event, options);
-    this.#sending.add(sending);
-    const done = (): void => {
-      this.#sending.delete(sending);
-    };
-    sending.then(done, done);
-    return sending;
+  async send(event: Envelope<object> | string, options: SendOptions = {}): Promise<Receipt> {
+    checkMembers('send', options, ['retryFor', 'signal']);
+    const { retryFor = 30_000, signal } = options;
+    if (!(retryFor >= 0)) throw new ConfigurationError('retryFor must be 0 or more.');
+    if (
+      signal !== undefined &&
+      typeof (signal as unknown as EventTarget | null)?.addEventListener !== 'function'
+    ) {
+      throw new ConfigurationError('signal must be an AbortSignal.');
+    }
+    const prepared = this.#prepare(event);
+    const send = { place: 0, isLast: false, endWait: () => undefined };
+    this.#sends.add(send);
+    try {
+      return await this.#deliver(prepared, retryFor, signal, send);
+    } finally {
+      this.#sends.delete(send);
+    }
   }
 
   enqueue(
@@ -171,8 +180,12 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
   }
 
   async stop(): Promise<void> {
-    for (const wait of this.#waits) wait.abort();
-    await Promise.allSettled([this.#dispatcher?.stop(), ...this.#sending]);
+    const dispatcher = this.#dispatcher?.stop();
+    for (const send of this.#sends) {
+      send.isLast = true;
+      send.endWait();
+    }
+    await Promise.all([dispatcher, this.#sends.ended()]);
   }
 
   resume(): void {
@@ -201,38 +214,17 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
   }
 
   #prepare(event: Envelope<object> | string): PreparedEvent {
-    const { clock } = this.#settings;
-    const options = { ...this.#settings, now: clock.now() };
-    return typeof event === 'string' ? checkBody(event, options) : prepareEvent(event, options);
+    const now = this.#settings.clock.now();
+    return typeof event === 'string'
+      ? checkBody(event, this.#settings, now)
+      : prepareEvent(event, this.#settings, now);
   }
 
-  async #send(event: Envelope<object> | string, options: SendOptions): Promise<Receipt> {
-    checkMembers('send', options, ['retryFor', 'signal']);
-    const { retryFor = 30_000, signal } = options;
-    if (!(retryFor >= 0)) throw new ConfigurationError('retryFor must be 0 or more.');
-    const prepared = this.#prepare(event);
-    // One for each: on a signal that all of them share, Node 20 warns of too many listeners.
-    const wait = new AbortController();
-    const onAbort = (): void => {
-      wait.abort();
-    };
-    this.#waits.add(wait);
-    signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted === true) onAbort();
-    try {
-      return await this.#deliver(prepared, retryFor, signal, wait.signal);
-    } finally {
-      this.#waits.delete(wait);
-      signal?.removeEventListener('abort', onAbort);
-    }
-  }
-
-  /** @param waking - Ends the wait for the next attempt. */
   async #deliver(
     prepared: PreparedEvent,
     retryFor: number,
     signal: AbortSignal | undefined,
-    waking: AbortSignal,
+    send: Send,
   ): Promise<Receipt> {
     const { clock, retry, random, onLifecycle } = this.#settings;
     const firstAttemptAt = clock.now();
@@ -247,7 +239,7 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
       }
       const now = clock.now();
       const retryAt =
-        judgement !== 'retry' || waking.aborted
+        judgement !== 'retry' || isOver(send, signal)
           ? undefined
           : nextAttemptAt({ attempts, firstAttemptAt, retryAfter }, retry, now, random);
       const isLast = retryAt === undefined || retryAt - firstAttemptAt > retryFor;
@@ -257,10 +249,35 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
         retryAt: isLast ? null : retryAt,
         ...about,
       });
-      if (!isLast) await clock.sleep(retryAt - now, waking);
-      if (isLast || waking.aborted) throw failureOf(attempt, attempts);
+      if (!isLast) await this.#wait(retryAt - now, send, signal);
+      if (isLast || isOver(send, signal)) throw failureOf(attempt, attempts);
     }
   }
+
+  /** Waits for the next attempt, or until there is to be none. */
+  async #wait(milliseconds: number, send: Send, signal: AbortSignal | undefined): Promise<void> {
+    // One for each: on a signal that all of them share, Node 20 warns of too many listeners.
+    const wait = new AbortController();
+    send.endWait = () => {
+      wait.abort();
+    };
+    // The host may have said so when it was told of the attempt.
+    if (isOver(send, signal)) return;
+    signal?.addEventListener('abort', send.endWait);
+    await this.#settings.clock.sleep(milliseconds, wait.signal);
+    signal?.removeEventListener('abort', send.endWait);
+  }
+}
+
+/** A call of `send` that is not answered yet. */
+interface Send extends Placed {
+  /** The sender is stopping. */
+  isLast: boolean;
+  endWait: () => void;
+}
+
+function isOver(send: Send, signal: AbortSignal | undefined): boolean {
+  return send.isLast || signal?.aborted === true;
 }
 
 const NO_OUTBOX = 'This sender has no outbox; createSender({ …, outbox: sqliteOutbox({ path }) }).';

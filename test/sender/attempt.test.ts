@@ -5,9 +5,12 @@ import {
   type Server,
   type Socket,
 } from 'node:net';
+import { getEventListeners } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { DeliveryError } from '../../src/errors.ts';
+import type { FetchLike } from '../../src/sender/attempt.ts';
 import { createSender, type Sender } from '../../src/sender/sender.ts';
 import type { SenderOptions } from '../../src/sender/options.ts';
 
@@ -241,5 +244,79 @@ describe('an error', () => {
       fetch: () => new Promise(() => undefined),
     });
     expect(await failure(sender)).toMatchObject({ reasonCode: 'TIMEOUT' });
+  });
+
+  it('leaves no answer running that a fetch of the host goes on with', async () => {
+    const bodies: ReadableStream[] = [];
+    let cancelled = 0;
+    const fetchIn = (delay: number): FetchLike => {
+      return async () => {
+        await wait(delay);
+        const body = new ReadableStream({
+          cancel: () => {
+            cancelled++;
+          },
+        });
+        bodies.push(body);
+        return { status: 200, headers: { get: () => null }, body: body as never };
+      };
+    };
+    const options = { url: 'https://api.buktor.example/', token: 't', secret: 's', timeout: 40 };
+    // One whose body never ends, and one that comes when nobody waits for it.
+    for (const delay of [0, 80]) {
+      const sender = createSender({ ...options, fetch: fetchIn(delay) });
+      expect(await failure(sender)).toMatchObject({ reasonCode: 'TIMEOUT' });
+    }
+    await vi.waitFor(() => {
+      expect(cancelled).toBe(2);
+    });
+    expect(bodies).toHaveLength(2);
+  });
+
+  it.each([
+    [
+      'throws at once',
+      () => {
+        throw new Error('CANARY');
+      },
+    ],
+    ['answers without a status', () => Promise.resolve({ statusCode: 200, body: null })],
+  ])('says nothing of the event where a fetch of the host %s', async (_, fetch) => {
+    const sender = createSender({
+      url: 'https://api.buktor.example/',
+      token: 't',
+      secret: 's',
+      fetch: fetch as never,
+    });
+    const error = await failure(sender);
+    expect(error).toMatchObject({ kind: 'unavailable', reasonCode: 'NETWORK_ERROR' });
+  });
+});
+
+describe('an attempt', () => {
+  it('leaves neither timers nor listeners behind', async () => {
+    const { signal } = new AbortController();
+    let status = 200;
+    const token = (): Promise<string> => Promise.resolve('t');
+    const sender = await senderTo(
+      (_, response) => {
+        response.writeHead(status);
+        response.end();
+      },
+      { token, retry: { initialDelay: 1 } },
+    );
+    const timers = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    await sender.send(EVENT, { signal });
+    const before = timers();
+    for (status of [200, 503, 422]) {
+      const all = Array.from({ length: 40 }, () =>
+        sender.send(EVENT, { signal, retryFor: 5 }).catch(() => undefined),
+      );
+      await Promise.all(all);
+    }
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    // Those of the connections, which are kept.
+    expect(timers() - before).toBeLessThan(20);
   });
 });

@@ -7,7 +7,7 @@ import { buildEvent, prepareEvent } from '../../src/sender/event.ts';
 
 const NOW = Date.parse('2025-03-02T10:30:45.678Z');
 const DATA = { his_appointment_id: 'A123' };
-const OPTIONS = { types: [], maxBodyBytes: 1_000, maxClockSkew: 900_000, now: NOW };
+const OPTIONS = { types: [], maxBodyBytes: 1_000, maxClockSkew: 900_000 };
 
 describe('buildEvent', () => {
   it('builds an envelope with an id, the time and the operation of the type', () => {
@@ -88,7 +88,7 @@ describe('prepareEvent', () => {
   });
   const faultsOf = (given: unknown, options = OPTIONS): [string, string][] => {
     try {
-      prepareEvent(given as Envelope<object>, options);
+      prepareEvent(given as Envelope<object>, options, NOW);
     } catch (error) {
       expect(error).toBeInstanceOf(EventError);
       return (error as EventError).faults.map(({ path, message }) => [path, message]);
@@ -97,7 +97,7 @@ describe('prepareEvent', () => {
   };
 
   it('gives the exact body, keys sorted', () => {
-    expect(prepareEvent(event(), OPTIONS)).toEqual({
+    expect(prepareEvent(event(), OPTIONS, NOW)).toEqual({
       eventId: 'e1',
       type: 'appointment.created',
       body: '{"data":{"his_appointment_id":"A123"},"event_id":"e1","timestamp":"2025-03-02T10:30:45Z","type":"appointment.created"}',
@@ -153,7 +153,7 @@ describe('prepareEvent', () => {
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (data) => {
         let body: string;
         try {
-          ({ body } = prepareEvent(event({ data }), { ...OPTIONS, maxBodyBytes: 1e6 }));
+          ({ body } = prepareEvent(event({ data }), { ...OPTIONS, maxBodyBytes: 1e6 }, NOW));
         } catch (error) {
           expect(error).toBeInstanceOf(EventError);
           return;

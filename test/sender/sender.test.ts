@@ -280,6 +280,77 @@ describe('send', () => {
     expect(bench.told[0]).toMatchObject({ reasonCode: 'CREDENTIALS_UNAVAILABLE', status: null });
   });
 
+  it.each([
+    ['hangs', () => new Promise<string>(() => undefined)],
+    [
+      'throws',
+      (): string => {
+        throw new Error('no');
+      },
+    ],
+  ])('is not held up by what keeps the token where that %s', async (_, token) => {
+    const bench = new Bench({ token, timeout: 30, concurrency: 1 });
+    const errors = ['e1', 'e2'].map((id) =>
+      rejection(bench.sender.send(eventOf(id), { retryFor: 0 })),
+    );
+    for (const error of errors) {
+      expect(await error).toMatchObject({ reasonCode: 'CREDENTIALS_UNAVAILABLE', status: null });
+    }
+    expect(bench.requests).toEqual([]);
+    await bench.sender.stop();
+  });
+
+  it('is sent within what is left of the deadline when the token is late', async () => {
+    const bench = new Bench({ token: () => wait(150, 'late'), timeout: 200 });
+    bench.answer = () => new Promise<Answer>(() => undefined);
+    const start = performance.now();
+    const error = await rejection(bench.sender.send(eventOf('e1'), { retryFor: 0 }));
+    expect(error).toMatchObject({ reasonCode: 'TIMEOUT' });
+    expect(bench.requests).toHaveLength(1);
+    expect(performance.now() - start).toBeLessThan(340);
+  });
+
+  it('asks nobody and sends nothing when the caller has given up, and leaves the line', async () => {
+    const token = vi.fn(() => 'demo-token');
+    const bench = new Bench({ concurrency: 1, token });
+    let answer = (): void => undefined;
+    bench.answer = () =>
+      new Promise<Answer>((resolve) => {
+        answer = () => {
+          resolve(200);
+        };
+      });
+    const first = bench.sender.send(eventOf('e1'));
+    const caller = new AbortController();
+    const waiting = rejection(bench.sender.send(eventOf('e2'), { signal: caller.signal }));
+    const last = bench.sender.send(eventOf('e3'));
+    const late = rejection(bench.sender.send(eventOf('e4'), { signal: AbortSignal.abort() }));
+    expect(await late).toMatchObject({ reasonCode: 'ABORTED', status: null });
+    caller.abort();
+    expect(await waiting).toMatchObject({ reasonCode: 'ABORTED', status: null });
+    await vi.waitFor(() => {
+      expect(bench.requests).toHaveLength(1);
+    });
+    bench.answer = () => 200;
+    answer();
+    await Promise.all([first, last]);
+    expect(bench.attempts.map(({ id }) => id)).toEqual(['e1', 'e3']);
+    expect(token).toHaveBeenCalledTimes(2);
+    const free = rejection(bench.sender.send(eventOf('e5'), { signal: AbortSignal.abort() }));
+    expect(await free).toMatchObject({ reasonCode: 'ABORTED' });
+    expect(bench.attempts).toHaveLength(2);
+    expect(await bench.sender.send(eventOf('e6'))).toMatchObject({ attempts: 1 });
+  });
+
+  it('ends while the token is being asked for', async () => {
+    const bench = new Bench({ token: () => new Promise<string>(() => undefined) });
+    const caller = new AbortController();
+    const sending = rejection(bench.sender.send(eventOf('e1'), { signal: caller.signal }));
+    caller.abort();
+    expect(await sending).toMatchObject({ reasonCode: 'ABORTED' });
+    expect(bench.sender.state).toBe('open');
+  });
+
   it('is paused by a token that cannot stand in a header', async () => {
     const bench = new Bench({ token: () => 'a\r\nX-Evil: 1' });
     const error = await rejection(bench.sender.send(eventOf('e1')));
@@ -483,6 +554,66 @@ describe('a token that expires', () => {
   });
 });
 
+describe('the dispatcher', () => {
+  it('goes on as soon as a send leaves it room', async () => {
+    const bench = new Bench({ concurrency: 2, pollInterval: 1_000_000 });
+    const answers: (() => void)[] = [];
+    bench.answer = (id) =>
+      id.startsWith('q')
+        ? 200
+        : new Promise<Answer>((resolve) =>
+            answers.push(() => {
+              resolve(200);
+            }),
+          );
+    const sends = ['s1', 's2'].map((id) => bench.sender.send(eventOf(id)));
+    await bench.enqueue(3, 'q');
+    bench.sender.start();
+    await wait(20);
+    expect(bench.attempts.map(({ id }) => id)).toEqual(['s1', 's2']);
+    answers[0]!();
+    await vi.waitFor(async () => {
+      expect(await bench.sender.count()).toEqual({ queued: 0, dead: 0 });
+    });
+    answers[1]!();
+    await Promise.all(sends);
+  });
+
+  it('is not held up by a clock that is set back', async () => {
+    let offset = 0;
+    const bench: Bench = new Bench({
+      probe: { failureThreshold: 1 },
+      clock: {
+        now: () => bench.clock.now() + offset,
+        sleep: (milliseconds, signal) => bench.clock.sleep(milliseconds, signal),
+      },
+    });
+    // As another process would, so that nobody is told.
+    const enqueue = (eventId: string): Promise<void> =>
+      bench.outbox.enqueue(
+        { eventId, type: 'appointment.created', body: JSON.stringify(eventOf(eventId)) },
+        { now: bench.clock.now() + offset },
+      );
+    bench.sender.start();
+    await bench.clock.pass(2_000);
+    offset -= 3_600_000;
+    bench.answer = () => 503;
+    await enqueue('e1');
+    await bench.clock.pass(2_000);
+    expect(bench.sender.state).toBe('broken');
+
+    offset -= 3_600_000;
+    bench.answer = () => {
+      offset -= 1_000;
+      return 200;
+    };
+    await enqueue('e2');
+    await bench.clock.pass(10_000);
+    expect(bench.sender.state).toBe('open');
+    expect(bench.told.find(({ kind }) => kind === 'delivered')).toMatchObject({ duration: 0 });
+  });
+});
+
 describe('stop', () => {
   it('finishes what is under way, puts back what is not, and can be started again', async () => {
     const bench = new Bench({ concurrency: 4 });
@@ -516,6 +647,58 @@ describe('stop', () => {
     bench.sender.start();
     await bench.clock.pass(2_000);
     expect(await bench.sender.count()).toEqual({ queued: 0, dead: 0 });
+  });
+
+  it('begins nothing that it claims while it stops', async () => {
+    const outbox = memoryOutbox();
+    const claim = outbox.claim.bind(outbox);
+    let isAsked = (): void => undefined;
+    const asked = new Promise<void>((resolve) => (isAsked = resolve));
+    let answer = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    outbox.claim = async (options) => {
+      isAsked();
+      await answered;
+      return claim(options);
+    };
+    const bench = new Bench({ outbox });
+    await bench.enqueue(3);
+    bench.sender.start();
+    await asked;
+    const stopping = bench.sender.stop();
+    answer();
+    await stopping;
+    expect(bench.attempts).toEqual([]);
+    // Nobody has to wait until the claims end.
+    expect(await claim({ limit: 9, lease: 1, now: bench.clock.now() })).toHaveLength(3);
+  });
+
+  it('waits for those that are sending now, and not for those that come later', async () => {
+    const bench = new Bench();
+    const answers: (() => void)[] = [];
+    bench.answer = () =>
+      new Promise<Answer>((resolve) =>
+        answers.push(() => {
+          resolve(200);
+        }),
+      );
+    const sent = ['e1', 'e2', 'e3'].map((id) => bench.sender.send(eventOf(id)));
+    let stopped = 0;
+    const stopping = [bench.sender.stop(), bench.sender.stop()].map(async (stop) => {
+      await stop;
+      stopped++;
+    });
+    const later = bench.sender.send(eventOf('e4'));
+    expect(answers).toHaveLength(4);
+    answers[1]!();
+    answers[0]!();
+    await Promise.all(sent.slice(0, 2));
+    await wait(5);
+    expect(stopped).toBe(0);
+    answers[2]!();
+    await Promise.all(stopping);
+    answers[3]!();
+    expect(await later).toMatchObject({ eventId: 'e4' });
   });
 
   it('lets no send retry any more', async () => {
@@ -568,6 +751,22 @@ describe('an outbox that fails', () => {
     await bench.clock.pass(2_000);
     expect(await bench.sender.count()).toEqual({ queued: 0, dead: 0 });
     expect(bench.attempts).toHaveLength(3);
+  });
+
+  it('is asked for no more events than it may take the settlements of', async () => {
+    const failing = new FailingOutbox();
+    const bench = new Bench({ outbox: failing.wrap(memoryOutbox()) });
+    await bench.enqueue(2_000);
+    failing.failing.add('settle');
+    bench.sender.start();
+    await bench.clock.pass(10_000);
+    const { length } = bench.attempts;
+    expect(length).toBeGreaterThanOrEqual(500);
+    expect(length).toBeLessThan(1_000);
+    failing.failing.clear();
+    await bench.clock.pass(10_000);
+    expect(await bench.sender.count()).toEqual({ queued: 0, dead: 0 });
+    expect(bench.attempts).toHaveLength(2_000);
   });
 
   it('does not keep stop() for ever', async () => {
@@ -691,6 +890,13 @@ describe('createSender', () => {
     }).toThrow('has no outbox');
     expect(() => sender.deadLetters()).toThrow('has no outbox');
     await sender.stop();
+  });
+
+  it('refuses a signal that is none, before anything is sent', async () => {
+    const bench = new Bench();
+    const sending = bench.sender.send(eventOf('e1'), { signal: {} as AbortSignal });
+    await expect(sending).rejects.toThrow('signal must be an AbortSignal.');
+    expect(bench.requests).toEqual([]);
   });
 
   it('refuses options of send and enqueue that it does not know', async () => {

@@ -109,7 +109,9 @@ export function extendClaims(
   for (const { eventId, claim } of claimed) statement.run(until, queue, eventId, claim);
 }
 
-const DELIVERED = `DELETE FROM his_outbox ${CLAIMED}`;
+/** All that is delivered under one claim. */
+const DELIVERED = `DELETE FROM his_outbox WHERE queue = ? AND claim = ? AND state = 'queued'
+  AND event_id IN (SELECT value FROM json_each(?))`;
 const KEPT = `UPDATE his_outbox SET state = 'delivered', claim = NULL, body = ?, due_at = ? ${CLAIMED}`;
 const RETRY = `UPDATE his_outbox SET claim = NULL, due_at = ?, attempts = ?, first_attempt_at = ? ${CLAIMED}`;
 const DEAD = `UPDATE his_outbox SET state = 'dead', claim = NULL, attempts = ?, died_at = ?,
@@ -125,11 +127,13 @@ export function settleClaims(
   const run = (sql: string, { eventId, claim }: ClaimedEvent, ...values: SqlValue[]): void => {
     session.prepare(sql).run(...values, queue, eventId, claim);
   };
+  const delivered = new Map<string, string[]>();
   for (const settlement of settlements) {
     const { claimed, outcome } = settlement;
     if (outcome === 'delivered') {
-      if (keep === 0) run(DELIVERED, claimed);
-      else run(KEPT, claimed, digestOf(claimed.body), now + keep);
+      if (keep > 0) run(KEPT, claimed, digestOf(claimed.body), now + keep);
+      else if (!delivered.get(claimed.claim)?.push(claimed.eventId))
+        delivered.set(claimed.claim, [claimed.eventId]);
     } else if (outcome === 'retry') {
       const { dueAt, attempts, firstAttemptAt } = settlement;
       run(RETRY, claimed, dueAt, attempts, firstAttemptAt);
@@ -137,6 +141,9 @@ export function settleClaims(
       const { kind, status, code, message } = settlement.reason;
       run(DEAD, claimed, settlement.attempts, now, kind, status, code, message);
     }
+  }
+  for (const [claim, eventIds] of delivered) {
+    session.prepare(DELIVERED).run(queue, claim, JSON.stringify(eventIds));
   }
 }
 
