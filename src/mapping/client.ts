@@ -1,8 +1,13 @@
-import { resourceOf } from '../events.ts';
 import { compileField, hasStaticValues, lacksZone, staticFaults } from './field.ts';
-import { type Drafts, type FieldDraft, type Layer, type MappingDraft, placeOf } from './inherit.ts';
-import { LazyMapping, zonesOf } from './lazy-mapping.ts';
-import { escapePointer } from './path.ts';
+import {
+  type Drafts,
+  type FieldDraft,
+  type Layer,
+  type MappingDraft,
+  placeOf,
+  placeOfField,
+} from './inherit.ts';
+import { LazyMapping } from './lazy-mapping.ts';
 import type { Report } from './report.ts';
 import type { Rule } from './rule.ts';
 import { didYouMean } from './suggest.ts';
@@ -14,6 +19,8 @@ import { zoneId, type ZoneSource } from './zone-source.ts';
 
 type Compiled = CompiledMapping | undefined;
 
+const NO_ZONES: readonly ZoneSource[] = [];
+
 /**
  * Checks what clients wrote and inherited, and makes mappings of it. Clients that extend one template
  * and change nothing share what it compiles to, so that thousands of them cost little more than
@@ -21,14 +28,12 @@ type Compiled = CompiledMapping | undefined;
  */
 export class ClientCompiler {
   readonly #report: Report;
-  readonly #types: ReadonlySet<string>;
   readonly #tables: TableRegistry;
   /** What templates have, by the zone of the client that extends them. */
-  readonly #mappings = new Map<MappingDraft, Map<string, Compiled>>();
+  readonly #inherited = new Map<string, Map<MappingDraft, Compiled>>();
 
-  constructor(report: Report, types: ReadonlySet<string>) {
+  constructor(report: Report) {
     this.#report = report;
-    this.#types = types;
     this.#tables = new TableRegistry(report);
   }
 
@@ -40,40 +45,43 @@ export class ClientCompiler {
   /** @param place - Where the client stands. */
   compile({ drafts, zone }: Layer, place: string): ClientMappings {
     const mappings = new Map<string, CompiledMapping | null>();
-    const zoneKey = zoneId(zone);
+    const zones = zone === undefined ? NO_ZONES : [zone];
+    const inherited = this.#inheritedIn(zoneId(zone));
     for (const [type, draft] of drafts) {
       if (draft === null) {
         mappings.set(type, null);
         continue;
       }
-      const compiled =
-        draft.origin.template !== undefined
-          ? remember(this.#mappings, draft, zoneKey, () => this.#mapping(type, draft, zone, place))
-          : this.#mapping(type, draft, zone, place);
+      let compiled = inherited.get(draft);
+      if (compiled === undefined) {
+        compiled = this.#mapping(draft, zones, place);
+        if (draft.template !== undefined) inherited.set(draft, compiled);
+      }
       if (compiled !== undefined) mappings.set(type, compiled);
-      this.#warnOfDefaults(type, draft, drafts);
+      this.#warnOfDefaults(draft, drafts);
     }
     return mappings;
   }
 
-  #mapping(
-    type: string,
-    draft: MappingDraft,
-    clientZone: ZoneSource | undefined,
-    clientPlace: string,
-  ): Compiled {
-    const resource = resourceOf(type);
+  #inheritedIn(zone: string): Map<MappingDraft, Compiled> {
+    let mappings = this.#inherited.get(zone);
+    if (mappings === undefined) this.#inherited.set(zone, (mappings = new Map()));
+    return mappings;
+  }
+
+  #mapping(draft: MappingDraft, clientZones: readonly ZoneSource[], clientPlace: string): Compiled {
+    const { resource } = draft.entry;
     const table = draft.table === undefined ? resource : draft.table.value;
     const tablePlace = draft.table === undefined ? draft.place : draft.table.place;
     const badTable = tableFault(table);
     if (badTable !== undefined) this.#report.fault(tablePlace, badTable);
-    const key = this.#key(draft, resource);
+    const key = this.#key(draft);
 
     // Without a table or a key its columns are looked at all the same, as those of no table.
     const isWhole = badTable === undefined && key !== undefined;
     const tables = isWhole ? this.#tables : new TableRegistry(this.#report);
     tables.open(isWhole ? (table as string) : resource, key ?? [], tablePlace, draft);
-    const zones = zonesOf(draft, clientZone);
+    const zones = draft.zone === undefined ? clientZones : [draft.zone, ...clientZones];
     let hasPaths = false;
     for (const field of draft.fields) {
       hasPaths ||= field.path.segments.length > 1;
@@ -89,7 +97,7 @@ export class ClientCompiler {
     }
     if (key !== undefined) this.#checkKey(key, draft, tables);
     if (hasPaths) this.#warnOfShadows(draft);
-    return isWhole ? new LazyMapping(table as string, key, draft, clientZone) : undefined;
+    return isWhole ? new LazyMapping(table as string, key, draft, zones) : undefined;
   }
 
   #checkRule(
@@ -103,9 +111,7 @@ export class ClientCompiler {
     const report = this.#report;
     if (lacksZone(rule, zones)) {
       report.fault(
-        (field.origin ?? draft.origin).template === undefined
-          ? placeOf(draft, field, rule)
-          : clientPlace,
+        (field.origin ?? draft).template === undefined ? placeOf(draft, field, rule) : clientPlace,
         `${field.path.source} is a datetime without a zone: set "timezone" on the field, the mapping or the client`,
       );
     } else if (hasStaticValues(rule)) {
@@ -122,12 +128,13 @@ export class ClientCompiler {
     }
   }
 
-  #key({ key, place, fields }: MappingDraft, resource: string): readonly string[] | undefined {
+  #key({ entry, key, place, fields }: MappingDraft): readonly string[] | undefined {
     if (key === undefined) {
-      const name = `his_${resource}_id`;
-      const rule = fields.find(({ path }) => path.source === name)?.rules[0];
-      if (rule !== undefined) return [rule.to];
-      this.#report.fault(place, `has no key: map ${name}, or name the columns in "key"`);
+      const { keySource } = entry;
+      for (const { path, rules } of fields) {
+        if (path.source === keySource && rules[0] !== undefined) return [rules[0].to];
+      }
+      this.#report.fault(place, `has no key: map ${keySource}, or name the columns in "key"`);
       return undefined;
     }
     const names = keyNames(key.value);
@@ -157,17 +164,15 @@ export class ClientCompiler {
   }
 
   /** An update carries what changed; a default would overwrite the rest. */
-  #warnOfDefaults(type: string, draft: MappingDraft, drafts: Drafts): void {
-    const isWildcard = type.endsWith('.*');
-    if (!isWildcard && !type.endsWith('.updated')) return;
-    const updated = `${resourceOf(type)}.updated`;
-    if (isWildcard && (drafts.has(updated) || !this.#types.has(updated))) return;
+  #warnOfDefaults(draft: MappingDraft, drafts: Drafts): void {
+    const { name, updates } = draft.entry;
+    if (updates === undefined || (name !== updates && drafts.has(updates))) return;
     for (const field of draft.fields) {
       for (const rule of field.rules) {
         if (rule.default === undefined) continue;
         this.#report.warn(
           placeOf(draft, field, rule),
-          `the default also goes into ${updated}: an update that leaves this field out would overwrite what is stored`,
+          `the default also goes into ${updates}: an update that leaves this field out would overwrite what is stored`,
         );
       }
     }
@@ -175,7 +180,7 @@ export class ClientCompiler {
 
   /** Where `a` holds text, `a.b` can be found only under a key that is spelled `a.b`. */
   #warnOfShadows(draft: MappingDraft): void {
-    const { fields, origin } = draft;
+    const { fields } = draft;
     for (const field of fields) {
       const paths = [field.path, ...field.rules.flatMap(({ fallback }) => fallback)];
       for (const { source, segments } of paths.filter((path) => path.segments.length > 1)) {
@@ -183,25 +188,10 @@ export class ClientCompiler {
         const scalar = other?.rules.find(({ type }) => type !== undefined && type !== 'json');
         if (other === undefined || scalar === undefined) continue;
         this.#report.warn(
-          `${(field.origin ?? origin).parent}/${escapePointer(field.path.source)}`,
+          placeOfField((field.origin ?? draft).place, field.path.source),
           `the flat key ${other.path.source} is a ${scalar.type as string} in ${placeOf(draft, other, scalar)}, so nothing can stand at the path ${source}`,
         );
       }
     }
   }
-}
-
-/** A value of a map of maps, made where it is not there. */
-function remember<Key, Value>(
-  cache: Map<Key, Map<string, Value>>,
-  key: Key,
-  id: string,
-  make: () => Value,
-): Value {
-  let values = cache.get(key);
-  if (values === undefined) cache.set(key, (values = new Map<string, Value>()));
-  if (values.has(id)) return values.get(id) as Value;
-  const value = make();
-  values.set(id, value);
-  return value;
 }

@@ -1,15 +1,10 @@
 import { checkMembers, checkTypes } from '../configuration.ts';
 import { MappingDocumentError } from '../errors.ts';
-import {
-  EVENT_TYPES,
-  IDENTIFIER_PATTERN,
-  type JsonObject,
-  type JsonValue,
-  resourceOf,
-} from '../events.ts';
+import { EVENT_TYPES, IDENTIFIER_PATTERN, type JsonObject, type JsonValue } from '../events.ts';
 import { canonicalDigest, sha256 } from '../json.ts';
 import { ClientCompiler } from './client.ts';
 import type { MappingDocument } from './document.ts';
+import { type Entries, entriesOf } from './entry.ts';
 import { type DraftContext, type Drafts, type Layer, readDraft } from './inherit.ts';
 import { escapePointer } from './path.ts';
 import { Report } from './report.ts';
@@ -17,8 +12,8 @@ import { didYouMean } from './suggest.ts';
 import { checkNames } from './template-names.ts';
 import { locate, readDocumentText } from './text.ts';
 import { checkTransforms, type Transform } from './transforms.ts';
+import { Twins } from './twins.ts';
 import type { ClientMappings, MappingSet } from './types.ts';
-import { isObject } from './values.ts';
 import { readValueMaps } from './value-map.ts';
 import { readZone } from './zone-source.ts';
 
@@ -77,25 +72,22 @@ class Compiler {
   readonly #report = new Report();
   readonly #transforms: ReadonlyMap<string, Transform>;
   readonly #registered: readonly string[];
-  /** Event types and wildcards. */
-  readonly #types: ReadonlySet<string>;
+  readonly #entries: Entries;
   readonly #templates = new Map<string, Template>();
-  /** By template and zone. */
-  readonly #shared = new Map<string, Map<string, { mappings?: ClientMappings }>>();
+  readonly #twins = new Twins();
   #context: DraftContext | undefined;
 
   constructor({ types = [], transforms = {} }: CompileOptions) {
     checkTypes(types);
     this.#registered = types;
-    const all = [...EVENT_TYPES, ...types];
-    this.#types = new Set([...all, ...all.map((type) => `${resourceOf(type)}.*`)]);
+    this.#entries = entriesOf([...EVENT_TYPES, ...types]);
     this.#transforms = checkTransforms(transforms);
   }
 
   compile(document: JsonValue, digest: () => string, text?: string): MappingSet {
     const report = this.#report;
     const clients = new Map<string, ClientMappings>();
-    const compiler = new ClientCompiler(report, this.#types);
+    const compiler = new ClientCompiler(report);
     const members = ['$schema', 'version', 'valueMaps', 'templates', 'clients'];
     const root = report.object(document, '', members);
     if (root !== undefined) {
@@ -130,29 +122,18 @@ class Compiler {
         'a client id is 1 to 255 visible ASCII characters',
       );
     }
-    const shared = this.#sharedBy(value);
-    if (shared?.mappings !== undefined) return shared.mappings;
-    const { faults } = this.#report;
-    const before = faults.length;
-    const place = `/clients/${escapePointer(id)}`;
-    const layer = this.#layer(value, place, undefined);
+    const place = (): string => `/clients/${escapePointer(id)}`;
+    const known = this.#twins.find(value, place);
+    if (known !== undefined) return known;
+    const { faults, warnings } = this.#report;
+    const before = [faults.length, warnings.length];
+    const layer = this.#layer(value, place(), undefined);
     if (layer === undefined) return undefined;
-    const mappings = compiler.compile(layer, place);
-    if (shared !== undefined && faults.length === before) shared.mappings = mappings;
+    const mappings = compiler.compile(layer, place());
+    if (faults.length === before[0]) {
+      this.#twins.add(value, mappings, warnings.length > (before[1] as number));
+    }
     return mappings;
-  }
-
-  /** What clients have that extend a template, perhaps in a zone, and write nothing of their own. */
-  #sharedBy(value: JsonValue): { mappings?: ClientMappings } | undefined {
-    if (!isObject(value)) return undefined;
-    for (const member in value) if (member !== 'extends' && member !== 'timezone') return undefined;
-    const { extends: template, timezone = '' } = value;
-    if (typeof template !== 'string' || typeof timezone !== 'string') return undefined;
-    const zones = this.#shared.get(template) ?? new Map<string, { mappings?: ClientMappings }>();
-    this.#shared.set(template, zones);
-    let shared = zones.get(timezone);
-    if (shared === undefined) zones.set(timezone, (shared = {}));
-    return shared;
   }
 
   #readHead(root: JsonObject): void {
@@ -236,12 +217,14 @@ class Compiler {
     for (const type of Object.keys(value)) {
       const mapping = value[type] as JsonValue;
       const place = `${parent}/${escapePointer(type)}`;
-      if (!this.#types.has(type)) {
-        report.fault(place, `is not a supported event type${didYouMean(type, this.#types)}`);
+      const entry = this.#entries.get(type);
+      if (entry === undefined) {
+        const hint = didYouMean(type, this.#entries.keys());
+        report.fault(place, `is not a supported event type${hint}`);
         continue;
       }
       const draft =
-        mapping === null ? null : readDraft(mapping, place, context, inherited.get(type));
+        mapping === null ? null : readDraft(entry, mapping, place, context, inherited.get(type));
       if (template !== undefined && draft) checkNames(draft, report);
       if (draft !== undefined) drafts.set(type, draft);
     }

@@ -21,7 +21,7 @@ export interface FieldParts {
 
 /** Compiles one rule of one source. */
 export function compileField({ draft, field, rule, isKey, zones }: FieldParts): CompiledField {
-  const { path, origin = draft.origin } = field;
+  const { path, origin = draft } = field;
   return {
     source: path.source,
     pointer: path.pointer,

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../events.ts';
+import type { Entry } from './entry.ts';
 import { compilePath, escapePointer, type SourcePath } from './path.ts';
 import type { Report } from './report.ts';
 import { readRule, renameTo, type Rule, type RuleContext } from './rule.ts';
@@ -19,19 +20,20 @@ export interface FieldDraft {
   readonly origin: Origin | undefined;
 }
 
-/** Where fields stand in the document. */
+/** The mapping that has fields of its own. */
 export interface Origin {
-  /** The JSON Pointer of their `fields`. */
-  readonly parent: string;
-  /** The template that has them. */
+  /** Its JSON Pointer. */
+  readonly place: string;
+  /** The template it belongs to. */
   readonly template: string | undefined;
 }
 
-/** A mapping as it was written, with what it inherits; not yet compiled. */
-export interface MappingDraft {
-  readonly place: string;
-  /** Of the fields of its own. If that is a template, several clients may have the draft as it is. */
-  readonly origin: Origin;
+/**
+ * A mapping as it was written, with what it inherits; not yet compiled. If it is a template's, several
+ * clients may have it as it is.
+ */
+export interface MappingDraft extends Origin {
+  readonly entry: Entry;
   readonly table: Placed<JsonValue> | undefined;
   readonly key: Placed<JsonValue> | undefined;
   readonly zone: ZoneSource | undefined;
@@ -39,8 +41,6 @@ export interface MappingDraft {
   readonly constants: ReadonlyMap<string, Placed<JsonValue>>;
   /** No two of them read the same source. */
   readonly fields: readonly FieldDraft[];
-  /** Reads it once more, for those who keep nothing but the document. */
-  readonly again: () => MappingDraft;
 }
 
 /** By event type; `null` where it is declined. */
@@ -66,9 +66,9 @@ export interface Source {
   readonly fields: Written;
 }
 
-/** What was read where so much of a rule was written; `next` goes on by the texts that follow. */
+/** What was read where so much of a rule was written; `next` goes on by what follows. */
 interface Written {
-  readonly next: Map<string, Written>;
+  next: Map<string | boolean, Written> | undefined;
   field: FieldDraft | undefined;
 }
 
@@ -76,21 +76,19 @@ const UNMAPPED = ['ignore', 'warn', 'error'] as const;
 const MEMBERS = ['table', 'key', 'timezone', 'unmapped', 'constants', 'fields'];
 
 /** Where a rule stands in the document. */
-export function placeOf(
-  { origin }: Pick<MappingDraft, 'origin'>,
-  field: FieldDraft,
-  { index }: Rule,
-): string {
-  const place = placeOfField((field.origin ?? origin).parent, field.path.source);
+export function placeOf(draft: MappingDraft, field: FieldDraft, { index }: Rule): string {
+  const place = placeOfField((field.origin ?? draft).place, field.path.source);
   return index === undefined ? place : `${place}/${String(index)}`;
 }
 
-function placeOfField(parent: string, source: string): string {
-  return `${parent}/${escapePointer(source)}`;
+/** Where a field stands; made when it is asked for, because a document has a million fields. */
+export function placeOfField(mapping: string, source: string): string {
+  return `${mapping}/fields/${escapePointer(source)}`;
 }
 
 /** Reads a mapping of a client or a template over the one it inherits. */
 export function readDraft(
+  entry: Entry,
   value: JsonValue,
   place: string,
   context: DraftContext,
@@ -102,10 +100,10 @@ export function readDraft(
   const { table, key, timezone, constants, fields } = mapping;
   const unmapped = report.oneOf(mapping, place, 'unmapped', UNMAPPED);
   const zone = timezone === undefined ? undefined : readZone(report, timezone, `${place}/timezone`);
-  const origin = { parent: `${place}/fields`, template: context.template };
-  const draft: MappingDraft = {
+  return {
+    entry,
     place,
-    origin,
+    template: context.template,
     table: table === undefined ? inherited?.table : { value: table, place: `${place}/table` },
     key: key === undefined ? inherited?.key : { value: key, place: `${place}/key` },
     zone: zone ?? inherited?.zone,
@@ -113,12 +111,9 @@ export function readDraft(
     constants: mergeConstants(inherited?.constants, readConstants(constants, place, report)),
     fields: mergeFields(
       inherited,
-      fields === undefined && inherited ? [] : readFields(fields, origin.parent, context),
+      fields === undefined && inherited ? [] : readFields(fields, place, context),
     ),
-    // What was reported once is not reported again.
-    again: () => readDraft(value, place, context, inherited) ?? draft,
   };
-  return draft;
 }
 
 function mergeFields(
@@ -128,7 +123,7 @@ function mergeFields(
   if (!inherited) return own;
   const merged = new Map<string, FieldDraft>();
   for (const field of inherited.fields) {
-    merged.set(field.path.source, { ...field, origin: field.origin ?? inherited.origin });
+    merged.set(field.path.source, { ...field, origin: field.origin ?? inherited });
   }
   for (const field of own) merged.set(field.path.source, field);
   return [...merged.values()];
@@ -152,63 +147,66 @@ function readConstants(value: JsonValue | undefined, parent: string, report: Rep
   return constants;
 }
 
+/** @param mapping - Where the mapping stands that has them. */
 function readFields(
   value: JsonValue | undefined,
-  parent: string,
+  mapping: string,
   context: DraftContext,
 ): readonly FieldDraft[] {
-  if (!context.report.isObject(value, parent)) return [];
+  const isFields = isObject(value) || context.report.isObject(value, `${mapping}/fields`);
+  if (!isFields) return [];
   return Object.keys(value).map((source) =>
-    readField(source, value[source] as JsonValue, parent, context),
+    readField(source, value[source] as JsonValue, mapping, context),
   );
 }
 
 function readField(
   name: string,
   value: JsonValue,
-  parent: string,
+  mapping: string,
   context: DraftContext,
 ): FieldDraft {
-  const { path, fields } = readSource(name, parent, context);
+  const { path, fields } = readSource(name, mapping, context);
   const written = find(fields, value);
   if (written?.field !== undefined) return written.field;
   const { faults } = context.report;
   const before = faults.length;
-  const field = { path, rules: readRules(value, name, parent, context), origin: undefined };
+  const field = { path, rules: readRules(value, name, mapping, context), origin: undefined };
   // What is at fault is read again, so that it is reported wherever it stands.
   if (written !== undefined && faults.length === before) written.field = field;
   return field;
 }
 
-/** Where a column, or a rule of texts only, is remembered; `undefined` for what is rarely written twice. */
+/** Where a column, or a rule of words only, is remembered; `undefined` for what is rarely written twice. */
 function find(start: Written, value: JsonValue): Written | undefined {
   if (typeof value === 'string') return step(start, value);
   if (!isObject(value)) return undefined;
   let written = start;
   for (const member in value) {
-    const text = value[member];
-    if (typeof text !== 'string') return undefined;
-    written = step(step(written, member), text);
+    const word = value[member];
+    if (typeof word !== 'string' && typeof word !== 'boolean') return undefined;
+    written = step(step(written, member), word);
   }
   return written === start ? undefined : written;
 }
 
-function step({ next }: Written, text: string): Written {
-  let written = next.get(text);
-  if (written === undefined) next.set(text, (written = { next: new Map(), field: undefined }));
+function step(from: Written, word: string | boolean): Written {
+  const next = (from.next ??= new Map<string | boolean, Written>());
+  let written = next.get(word);
+  if (written === undefined) next.set(word, (written = { next: undefined, field: undefined }));
   return written;
 }
 
-function readSource(name: string, parent: string, { sources, report }: DraftContext): Source {
+function readSource(name: string, mapping: string, { sources, report }: DraftContext): Source {
   let source = sources.get(name);
   if (source === undefined) {
-    source = { path: compilePath(name), fields: { next: new Map(), field: undefined } };
+    source = { path: compilePath(name), fields: { next: undefined, field: undefined } };
     sources.set(name, source);
   }
-  if (name === '') report.fault(`${parent}/`, 'a source field has a name');
+  if (name === '') report.fault(placeOfField(mapping, ''), 'a source field has a name');
   if (source.path.isOdd) {
     report.warn(
-      placeOfField(parent, name),
+      placeOfField(mapping, name),
       'is no path (a.b[0].c), so it is read as a key spelled like this',
     );
   }
@@ -220,12 +218,12 @@ const DROPPED: readonly Rule[] = [];
 function readRules(
   value: JsonValue,
   source: string,
-  parent: string,
+  mapping: string,
   context: RuleContext,
 ): readonly Rule[] {
   if (value === null) return DROPPED;
   if (typeof value === 'string') return [renameTo(value)];
-  const place = placeOfField(parent, source);
+  const place = placeOfField(mapping, source);
   if (!Array.isArray(value)) {
     const rule = readRule(value, place, undefined, context);
     return rule === undefined ? DROPPED : [rule];

@@ -5,17 +5,6 @@ import type { SourcePath } from './path.ts';
 import type { CompiledField, CompiledMapping } from './types.ts';
 import type { ZoneSource } from './zone-source.ts';
 
-/** Where a mapping finds zones, but for those of its fields. */
-export function zonesOf(
-  { zone }: MappingDraft,
-  clientZone: ZoneSource | undefined,
-): readonly ZoneSource[] {
-  if (zone === undefined) return clientZone === undefined ? NO_ZONES : [clientZone];
-  return clientZone === undefined ? [zone] : [zone, clientZone];
-}
-
-const NO_ZONES: readonly ZoneSource[] = [];
-
 interface Built {
   readonly fields: readonly CompiledField[];
   readonly constants: JsonObject;
@@ -29,24 +18,37 @@ interface Built {
 export class LazyMapping implements CompiledMapping {
   readonly table: string;
   readonly key: readonly string[];
-  readonly unmapped: 'ignore' | 'warn' | 'error';
   readonly place: string;
-  readonly #read: () => MappingDraft;
-  readonly #clientZone: ZoneSource | undefined;
+  readonly #draft: MappingDraft;
+  readonly #zones: readonly ZoneSource[];
   #built: Built | undefined;
 
   constructor(
     table: string,
     key: readonly string[],
-    { unmapped = 'ignore', place, again }: MappingDraft,
-    clientZone: ZoneSource | undefined,
+    draft: MappingDraft,
+    zones: readonly ZoneSource[],
+    place: string = draft.place,
   ) {
     this.table = table;
     this.key = key;
-    this.unmapped = unmapped;
     this.place = place;
-    this.#read = again;
-    this.#clientZone = clientZone;
+    this.#draft = draft;
+    this.#zones = zones;
+  }
+
+  /** It is a template's, as it is. */
+  get isInherited(): boolean {
+    return this.#draft.template !== undefined;
+  }
+
+  /** The same mapping where it is written elsewhere. */
+  at(place: string): LazyMapping {
+    return new LazyMapping(this.table, this.key, this.#draft, this.#zones, place);
+  }
+
+  get unmapped(): 'ignore' | 'warn' | 'error' {
+    return this.#draft.unmapped ?? 'ignore';
   }
 
   get fields(): readonly CompiledField[] {
@@ -62,16 +64,11 @@ export class LazyMapping implements CompiledMapping {
   }
 
   #build(): Built {
-    return (this.#built ??= build(this.#read(), this.key, this.#clientZone));
+    return (this.#built ??= build({ ...this.#draft, place: this.place }, this.key, this.#zones));
   }
 }
 
-function build(
-  draft: MappingDraft,
-  key: readonly string[],
-  clientZone: ZoneSource | undefined,
-): Built {
-  const zones = zonesOf(draft, clientZone);
+function build(draft: MappingDraft, key: readonly string[], zones: readonly ZoneSource[]): Built {
   const rules = draft.fields.flatMap((field) => field.rules);
   return {
     fields: draft.fields.flatMap((field) =>
