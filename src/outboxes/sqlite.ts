@@ -112,6 +112,9 @@ const FLEETING = { isFleeting: true } as const;
 /** So many pages of 4 KiB the log grows by before they go into the file. */
 const CHECKPOINT = 4_000;
 
+/** How long what was erased may stay in the log, in milliseconds; emptying it waits for the disk. */
+const LOG_KEPT = 5_000;
+
 /** So many events are enqueued by one transaction. */
 const MAX_BATCH = 500;
 
@@ -121,6 +124,8 @@ class SqliteOutbox implements Outbox<SqliteDatabase> {
   readonly #connection: SqliteConnection;
   readonly #enlistment: Enlistment;
   #arrivals: Arrival[] = [];
+  /** When a payload was erased that the log may still hold; by the sender's clock. */
+  #erasedAt: number | undefined;
 
   constructor(options: SqliteOutboxOptions) {
     checkMembers('sqliteOutbox', options, OPTIONS);
@@ -167,11 +172,18 @@ class SqliteOutbox implements Outbox<SqliteDatabase> {
     });
   }
 
-  claim(options: {
+  async claim(options: {
     readonly limit: number;
     readonly lease: number;
     readonly now: number;
   }): Promise<readonly ClaimedEvent[]> {
+    // Here, because a sender asks now and then, also when nothing is queued.
+    if (
+      options.now - (this.#erasedAt ?? Infinity) >= LOG_KEPT &&
+      (await this.#connection.emptyLog())
+    ) {
+      this.#erasedAt = undefined;
+    }
     return this.#connection.transaction(
       (session) => claimDue(session, this.#queue, options),
       FLEETING,
@@ -189,6 +201,7 @@ class SqliteOutbox implements Outbox<SqliteDatabase> {
 
   settle(settlements: readonly Settlement[], { now }: { readonly now: number }): Promise<void> {
     const keep = this.#keepDelivered;
+    if (settlements.some(({ outcome }) => outcome === 'delivered')) this.#erasedAt ??= now;
     return this.#connection.transaction((session) => {
       settleClaims(session, this.#queue, settlements, { now, keep });
       if (keep > 0) forgetDelivered(session, this.#queue, now);
@@ -215,8 +228,12 @@ class SqliteOutbox implements Outbox<SqliteDatabase> {
     );
   }
 
-  discard(filter: DeadLetterFilter): Promise<number> {
-    return this.#connection.transaction((session) => discardDead(session, this.#queue, filter));
+  async discard(filter: DeadLetterFilter): Promise<number> {
+    const discarded = await this.#connection.transaction((session) =>
+      discardDead(session, this.#queue, filter),
+    );
+    await this.#connection.emptyLog();
+    return discarded;
   }
 
   count(): Promise<OutboxCounts> {

@@ -150,9 +150,17 @@ export function prepareEvent(
   try {
     body = serializeEvent(event);
   } catch (error) {
-    throw new EventError([{ path: '', message: (error as Error).message }]);
+    throw new EventError([{ path: '', message: serializationFault(error) }]);
   }
   return checkBody(body, options, now);
+}
+
+/** Our own words, and the platform's; a `toJSON` of the host's may quote what it could not make text of. */
+function serializationFault(error: unknown): string {
+  const message = error instanceof TypeError ? error.message : '';
+  return /^(serializeEvent|Do not know how to serialize a BigInt)/.test(message)
+    ? message
+    : 'cannot be serialised';
 }
 
 /** {@link prepareEvent} for a body that was serialised before; it is sent as it is. */

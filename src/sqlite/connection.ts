@@ -120,10 +120,23 @@ export class SqliteConnection {
     return run;
   }
 
+  /**
+   * Empties the log into the database: until then it holds what was erased there. Somebody who reads
+   * from it, or a database in memory, keeps it as it is.
+   *
+   * @returns Whether it is empty now.
+   */
+  emptyLog(): Promise<boolean> {
+    const run = this.#queue.then(() => this.#emptyLog());
+    this.#queue = run;
+    return run;
+  }
+
   /** Waits for the transactions in work, and closes the database if this connection opened it. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#queue;
+    // SQLite does so by itself where this is the last connection.
+    await this.emptyLog();
     this.#drop();
   }
 

@@ -117,6 +117,8 @@ class SqliteStore implements EventStore, InboxStore {
     const lockTimeout = options.lockTimeout ?? 5_000;
     if (!(lockTimeout >= 0)) throw new ConfigurationError('lockTimeout must be 0 or more.');
     this.#connection = new SqliteConnection('sqliteStore', options, lockTimeout, (session) => {
+      // Bodies that were erased or replaced are not to stay in the file's free pages.
+      if (isPath) session.exec('PRAGMA secure_delete = ON');
       // A file that was replaced has to have the tables too.
       if (this.#isPrepared) prepareSchema(session, [...this.#tables.values()], this.#mode);
     });
@@ -215,6 +217,8 @@ class SqliteStore implements EventStore, InboxStore {
     const { bodiesBefore, keysBefore } = policy;
     const keys = keysBefore === undefined ? 0 : await this.#forget(keysBefore.toISOString());
     const bodies = bodiesBefore === undefined ? 0 : await this.#erase(bodiesBefore.toISOString());
+    // Also where nothing was due: a body in quarantine may have been replaced since.
+    await this.#connection.emptyLog();
     return { bodies, keys };
   }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EventStore, Inbox, InboxStore } from '../../src/stores/types.ts';
-import { changeOf, refusalOf } from '../../src/testing/changes.ts';
+import { changeOf, refusalOf, rowChangeOf } from '../../src/testing/changes.ts';
 import { expectNoMarker, marker, rejection } from './canary.ts';
 
 /** A way in which a store refuses an event, or fails. */
@@ -23,7 +23,9 @@ export interface Failure {
 export async function expectSilentCalls(store: EventStore & InboxStore): Promise<number> {
   const change = { ...changeOf({ id: `direct ${marker()}` }), body: Buffer.from(marker()) };
   const refused = { ...refusalOf(change), eventId: 'evt_direct', body: Buffer.from(marker()) };
+  const { row } = rowChangeOf({ id: 'evt_direct', key: marker(), values: { status: marker() } });
   const calls: Readonly<Record<string, () => Promise<unknown>>> = {
+    commit: () => store.commit([{ ...change, eventId: 'evt_direct_3', row }]),
     record: () => store.record({ ...change, eventId: 'evt_direct', row: null }),
     quarantine: () => store.quarantine({ ...refused, eventId: 'evt_direct_2' }),
     find: () => readAll(store),

@@ -10,18 +10,23 @@ import {
   TYPED,
 } from './events.ts';
 
+type Headers = Record<string, string | string[] | undefined>;
+
+/** A request with markers in it. */
+export interface MarkedRequest extends ReceiverRequest {
+  readonly headers: Headers;
+}
+
 /** A request that one rule of the HTTP contract refuses, or none. */
 export interface Case {
   readonly name: string;
   /** The `code` of the answer; `null` for 200. */
   readonly code: string | null;
-  readonly request: () => ReceiverRequest;
+  readonly request: () => MarkedRequest;
 }
 
-type Headers = Record<string, string | string[] | undefined>;
-
 /** A signed request. Text is sent as it is, to be no JSON. */
-function signed(body: object | string | Uint8Array, headers: Headers = {}): ReceiverRequest {
+function signed(body: object | string | Uint8Array, headers: Headers = {}): MarkedRequest {
   const bytes =
     body instanceof Uint8Array
       ? body
@@ -29,7 +34,7 @@ function signed(body: object | string | Uint8Array, headers: Headers = {}): Rece
   return { method: 'POST', headers: markedHeaders(bytes, headers), body: bytes };
 }
 
-const row = (name: string, code: string | null, request: () => ReceiverRequest): Case => ({
+const row = (name: string, code: string | null, request: () => MarkedRequest): Case => ({
   name: `${code ?? 'success'}: ${name}`,
   code,
   request,
