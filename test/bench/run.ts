@@ -12,8 +12,11 @@ import { benchMapping } from './mapping.ts';
 import { benchPipeline } from './pipeline.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { type Group, GROUPS, isGroup } from './row.ts';
+import { benchScale } from './scale.ts';
 import { benchSender } from './sender.ts';
 import { benchSignature } from './signature.ts';
+import { benchSize } from './size.ts';
+import { benchStart } from './start.ts';
 import { benchStores } from './stores.ts';
 
 const BENCHES: Readonly<Record<Group, (plan: Plan) => Promise<void>>> = {
@@ -23,6 +26,9 @@ const BENCHES: Readonly<Record<Group, (plan: Plan) => Promise<void>>> = {
   http: benchHttp,
   stores: benchStores,
   sender: benchSender,
+  scale: benchScale,
+  start: benchStart,
+  size: benchSize,
   backlog: benchBacklog,
   growth: benchGrowth,
 };
