@@ -32,9 +32,9 @@ export function parentOf(pid: number): number {
   return stat.parent;
 }
 
-/** Microseconds of processor time that a process has taken. */
+/** Microseconds of processor time that a process has taken; NaN where there is no /proc. */
 export function cpuOf(pid: number): number {
-  return ((statOf(pid)?.own ?? 0) * 1e6) / TICKS;
+  return ((statOf(pid)?.own ?? NaN) * 1e6) / TICKS;
 }
 
 /** Microseconds of a process and of all that it has started, those that have ended included. */

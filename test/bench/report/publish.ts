@@ -40,16 +40,20 @@ export async function render(report: Report): Promise<ReadonlyMap<string, string
   return files;
 }
 
-/** Puts rows in the place of those of their groups, and writes the pages anew. */
-export async function publish(fresh: Report): Promise<void> {
-  const old = existsSync(join(ROOT, FILE)) ? readReport() : undefined;
+/** Puts rows in the place of those of their groups; those of another machine are dropped. */
+export function mergeReports(old: Report | undefined, fresh: Report): Report {
   // Rows of two machines on one page would be compared with each other.
   const kept = isDeepStrictEqual(old?.machine, fresh.machine) ? old!.rows : [];
   const measured = new Set(fresh.rows.map(({ group }) => group));
   const rows = GROUPS.flatMap((group) =>
     (measured.has(group) ? fresh.rows : kept).filter((row) => row.group === group),
   );
-  const report: Report = { machine: fresh.machine, rows };
+  return { machine: fresh.machine, rows };
+}
+
+/** Keeps what was measured, and writes the pages anew. */
+export async function publish(fresh: Report): Promise<void> {
+  const report = mergeReports(existsSync(join(ROOT, FILE)) ? readReport() : undefined, fresh);
   writeFileSync(join(ROOT, FILE), `${JSON.stringify(report, null, 2)}\n`);
   await writePages(report);
 }
