@@ -9,9 +9,9 @@ import type { ServerKind } from './servers.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 const CONNECTIONS = 64;
-const ROUNDS = 15;
+const ROUNDS = 21;
 /** How long one side is loaded in a round. */
-const SECONDS = 0.6;
+const SECONDS = 0.4;
 
 type Generator = Worker<LoadQuestion, Load | null>;
 

@@ -74,6 +74,7 @@ export function revision(): string {
   try {
     return execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], {
       encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();
   } catch {
     return 'unknown';
