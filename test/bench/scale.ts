@@ -33,16 +33,17 @@ export async function benchScale(plan: Plan): Promise<void> {
   try {
     const url = `postgres://postgres@127.0.0.1:${String(cluster.port)}/postgres`;
     const postmaster = await postmasterOf(url);
-    for (const [connections, name] of [
-      [CONNECTIONS, '2 receivers with 64 connections each / 1 receiver with 64'],
-      [CONNECTIONS / 2, '2 receivers with 32 connections each / 1 receiver with 64'],
+    for (const [connections, name, bar] of [
+      [CONNECTIONS, '2 receivers with 64 connections each / 1 receiver with 64', 1.15],
+      // As much load in all, so batches are half as large on each; what that costs is only shown.
+      [CONNECTIONS / 2, '2 receivers with 32 connections each / 1 receiver with 64', undefined],
     ] as const) {
       const setups = {
         ours: await setUp(url, 2, connections),
         baseline: await setUp(url, 1, CONNECTIONS),
       };
       try {
-        await contend(name, setups, { generator, postmaster, plan });
+        await contend({ name, bar, setups }, { generator, postmaster, plan });
       } finally {
         for (const { receivers, drop } of Object.values(setups)) {
           for (const receiver of receivers) await receiver.stop();
@@ -112,11 +113,13 @@ async function run(setup: Setup, { generator, postmaster, plan }: Means): Promis
   };
 }
 
-async function contend(
-  name: string,
-  setups: Readonly<Record<'ours' | 'baseline', Setup>>,
-  means: Means,
-): Promise<void> {
+interface Contest {
+  readonly name: string;
+  readonly bar: number | undefined;
+  readonly setups: Readonly<Record<'ours' | 'baseline', Setup>>;
+}
+
+async function contend({ name, bar, setups }: Contest, means: Means): Promise<void> {
   const { plan } = means;
   const rounds = plan.rounds(ROUNDS);
   const costs: Record<keyof typeof setups, Cost[]> = { ours: [], baseline: [] };
@@ -149,7 +152,7 @@ async function contend(
   plan.tell({
     ...row('CPU an event', ({ receivers, postgres }) => receivers + postgres),
     direction: 'at most',
-    bar: 1.15,
+    ...(bar === undefined ? {} : { bar }),
   });
   plan.tell({
     ...row('CPU of the receivers an event', ({ receivers }) => receivers),

@@ -28,6 +28,7 @@ export function scalingPage({ rows }: Report): string {
   const receiverCpu = row('scale', `CPU of the receivers an event, ${cpuName}`);
   const postgresCpu = row('scale', `CPU of Postgres an event, ${cpuName}`);
   const scaling = row('scale', `CPU an event, ${cpuName}`);
+  const halved = row('scale', 'CPU an event, 2 receivers with 32 connections each');
   const sqlite = row('http', 'Fastify adapter, sqliteStore /');
   const postgres = row('http', 'Fastify adapter, postgresStore /');
   const duplicates = row('http', 'postgresStore, duplicates only');
@@ -118,7 +119,8 @@ time (${cite(scaling)}).
 
 - Batches make this cheap: events that arrive while a commit is under way go into the next, up to
   \`limits.batchSize\` (128). The more is going on, the larger the batches, so a peak costs less an event than a quiet
-  hour, and many idle receivers more than a few busy ones. Run as few as the peak needs.
+  hour, and many idle receivers more than a few busy ones: with the same load divided between two, ${numeral(halved.median)} × (${cite(halved)}).
+  Run as few as the peak needs.
 - **Retries** after an outage are mostly duplicates or old news. Duplicates ran at ${numeral(duplicates.median)} × the speed of new events
   (${cite(duplicates)}). Senders back off with jitter, and 503 with \`Retry-After\` holds them off: what a receiver has queued is bounded by
   \`limits.queueSize\`.
