@@ -6,7 +6,6 @@ import { missingPostgres, POSTGRES_URL } from '../support/databases.ts';
 
 /** What the figures were measured on. */
 export interface Machine {
-  readonly date: string;
   readonly cpu: string;
   readonly cores: number;
   readonly memory: string;
@@ -17,12 +16,10 @@ export interface Machine {
   readonly postgres: string | null;
   /** Where SQLite's files are. */
   readonly disk: string;
-  readonly revision: string;
 }
 
 export async function describeMachine(): Promise<Machine> {
   return {
-    date: new Date().toISOString().slice(0, 10),
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memory: `${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
@@ -31,8 +28,18 @@ export async function describeMachine(): Promise<Machine> {
     sqlite: process.versions.sqlite ?? 'unknown',
     postgres: missingPostgres === false ? await describePostgres() : null,
     disk: FILE_SYSTEMS.get(statfsSync(tmpdir()).type) ?? 'unknown file system',
-    revision: revision(),
   };
+}
+
+/** The machine in one line. */
+export function describe(machine: Machine): string {
+  const { cpu, cores, memory, system, node, sqlite, postgres, disk } = machine;
+  return [
+    `${cpu}, ${String(cores)} cores, ${memory}`,
+    `${system}, files on ${disk}`,
+    `Node ${node}, SQLite ${sqlite}`,
+    postgres === null ? 'no PostgreSQL' : `PostgreSQL ${postgres}`,
+  ].join('; ');
 }
 
 const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
@@ -62,10 +69,12 @@ async function describePostgres(): Promise<string> {
   }
 }
 
-function revision(): string {
+/** The commit that was measured. */
+export function revision(): string {
   try {
     return execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], {
       encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();
   } catch {
     return 'unknown';

@@ -8,6 +8,9 @@ export const GROUPS = [
   'http',
   'stores',
   'sender',
+  'scale',
+  'start',
+  'size',
   'backlog',
   'growth',
 ] as const;

@@ -1,19 +1,24 @@
 /**
- * `npm run bench [-- GROUP …] [--rounds N] [--json FILE] [--brief] [--keys N]`: speed as ratios against
- * baselines that run beside it. It judges nothing by absolute times.
+ * `npm run bench [-- GROUP …] [--rounds N] [--json FILE] [--docs] [--brief] [--keys N]`: speed as ratios
+ * against baselines that run beside it. It judges nothing by absolute times.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { benchBacklog } from './backlog.ts';
+import { benchBoss } from './boss.ts';
 import { benchGrowth } from './growth.ts';
 import { benchHttp } from './http.ts';
-import { describeMachine } from './machine.ts';
+import { describe, describeMachine, revision } from './machine.ts';
 import { benchMapping } from './mapping.ts';
 import { benchPipeline } from './pipeline.ts';
 import { makePlan, type Plan } from './plan.ts';
+import { publish, type Report } from './report/publish.ts';
 import { type Group, GROUPS, isGroup } from './row.ts';
+import { benchScale } from './scale.ts';
 import { benchSender } from './sender.ts';
 import { benchSignature } from './signature.ts';
+import { benchSize } from './size.ts';
+import { benchStart } from './start.ts';
 import { benchStores } from './stores.ts';
 
 const BENCHES: Readonly<Record<Group, (plan: Plan) => Promise<void>>> = {
@@ -22,7 +27,13 @@ const BENCHES: Readonly<Record<Group, (plan: Plan) => Promise<void>>> = {
   mapping: benchMapping,
   http: benchHttp,
   stores: benchStores,
-  sender: benchSender,
+  sender: async (plan) => {
+    await benchSender(plan);
+    await benchBoss(plan);
+  },
+  scale: benchScale,
+  start: benchStart,
+  size: benchSize,
   backlog: benchBacklog,
   growth: benchGrowth,
 };
@@ -37,6 +48,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
     keys: { type: 'string' },
     brief: { type: 'boolean' },
+    docs: { type: 'boolean' },
   },
 });
 const plan = makePlan({
@@ -45,8 +57,9 @@ const plan = makePlan({
   keys: wholeNumber('keys', values.keys),
 });
 const groups = groupsOf(positionals, plan);
+if (values.docs === true && plan.brief) fail('What ran in brief is nothing to publish.');
 const machine = await describeMachine();
-console.log(`${Object.values(machine).join(' · ')}\n`);
+console.log(`${describe(machine)}\n`);
 for (const group of groups) await BENCHES[group](plan);
 
 const count = (verdict: string): string =>
@@ -56,12 +69,10 @@ console.log(
     ? `${String(plan.rows.length)} rows ran, and were not judged`
     : `${count('met')} bars met, ${count('missed')} missed, ${count('shown')} rows only shown`,
 );
-if (values.json !== undefined) {
-  writeFileSync(
-    values.json,
-    `${JSON.stringify({ brief: plan.brief, machine, rows: plan.rows }, null, 2)}\n`,
-  );
-}
+const when = { date: new Date().toISOString().slice(0, 10), revision: revision() };
+const report: Report = { machine, rows: plan.rows.map((row) => ({ ...row, ...when })) };
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+if (values.docs === true) await publish(report);
 
 /** Those asked for, in their usual order; without a name all that take no minutes, in brief all. */
 function groupsOf(names: readonly string[], { brief }: Plan): readonly Group[] {

@@ -59,6 +59,9 @@ async function makeReceiver(store: EventStore): Promise<Receiver> {
     clients: bearerTokens({ [TOKEN]: { id: CLIENT, secrets: SECRET } }),
     mappings: MAPPINGS,
     store,
+    onResult({ error }) {
+      if (error !== undefined) console.error(error);
+    },
   });
   await receiver.ready();
   return receiver;

@@ -7,8 +7,8 @@ import type { StoredRow } from '../../src/testing/index.ts';
 export const POSTGRES_URL: string =
   process.env['POSTGRES_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
 
-async function execute(sql: string): Promise<void> {
-  const client = new Client({ connectionString: POSTGRES_URL, connectionTimeoutMillis: 5_000 });
+async function execute(sql: string, connectionString: string = POSTGRES_URL): Promise<void> {
+  const client = new Client({ connectionString, connectionTimeoutMillis: 5_000 });
   await client.connect();
   try {
     await client.query(sql);
@@ -37,16 +37,19 @@ export interface PostgresSchema {
   readonly drop: () => Promise<void>;
 }
 
-/** Makes an empty schema. */
-export async function createSchema(prefix: string): Promise<PostgresSchema> {
+/** Makes an empty schema, on another server than the usual one where that is said. */
+export async function createSchema(
+  prefix: string,
+  server: string = POSTGRES_URL,
+): Promise<PostgresSchema> {
   const name = `${prefix}_${randomBytes(6).toString('hex')}`;
-  await execute(`CREATE SCHEMA ${name}`);
-  const url = new URL(POSTGRES_URL);
+  await execute(`CREATE SCHEMA ${name}`, server);
+  const url = new URL(server);
   url.searchParams.set('options', `-c search_path=${name}`);
   return {
     name,
     connectionString: url.href,
-    drop: () => execute(`DROP SCHEMA ${name} CASCADE`),
+    drop: () => execute(`DROP SCHEMA ${name} CASCADE`, server),
   };
 }
 
