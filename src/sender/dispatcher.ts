@@ -33,7 +33,7 @@ interface Held extends Placed {
  * most: a fast endpoint would wait for the outbox, and behind a slow one other senders have more use for them.
  */
 const LOOK_AHEAD = 50;
-const MAX_LOOK_AHEAD = 8;
+const MAX_LOOK_AHEAD = 16;
 /** What ends a pause; an error of its own for each would cost more than the rest of it. */
 const WOKEN = 'woken';
 /** So many settlements go into one transaction. */

@@ -280,7 +280,10 @@ describe('an error', () => {
         throw new Error('CANARY');
       },
     ],
-    ['answers without a status', () => Promise.resolve({ statusCode: 200, body: null })],
+    [
+      'answers without a status',
+      () => Promise.resolve({ statusCode: 200, headers: new Headers(), body: null }),
+    ],
   ])('says nothing of the event where a fetch of the host %s', async (_, fetch) => {
     const sender = createSender({
       url: 'https://api.buktor.example/',
