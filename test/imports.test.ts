@@ -22,11 +22,11 @@ const graph = new Map<string, string[]>(
 /** The layers of the house, from the ground up; a file may import its own layer and those below. */
 const LAYERS: readonly (readonly RegExp[])[] = [
   [
-    /^(errors|configuration|events|json|timestamp|without-values)\.ts$/,
+    /^(errors|configuration|events|json|timestamp|without-values|audit)\.ts$/,
     /^schemas\/envelope-validator\.ts$/,
   ],
   [/^(signature|envelope|merge)\.ts$/, /^mapping\//],
-  [/^sqlite\//],
+  [/^(sqlite|postgres)\//],
   [/^stores\//],
   [/^(receiver|sender|testing)\//, /^schemas\/(index|data-schemas|faults)\.ts$/],
   [/^(adapters|outboxes)\//],
