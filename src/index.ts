@@ -109,6 +109,8 @@ export type { RequestBody } from './receiver/body.ts';
 export type { RequestHeaders } from './receiver/headers.ts';
 export type { ReceiverResponse, ResponseCode } from './receiver/responses.ts';
 export type { ReplayOptions, ReplayReport } from './receiver/replay.ts';
+export type { EventSummary, RevealOptions, RevealTarget } from './receiver/reveal.ts';
+export type { AuditAction, AuditEntry, AuditTrail } from './audit.ts';
 export { bearerTokens, type Client, type ClientLookup } from './receiver/clients.ts';
 export { buildEvent, type EventParts, type EventSources } from './sender/event.ts';
 export { backoffDelay, DEFAULT_RETRY_POLICY, type RetryPolicy } from './sender/backoff.ts';

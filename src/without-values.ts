@@ -28,7 +28,10 @@ export function withoutValues(error: unknown, speaker: Speaker = 'driver'): Erro
   const inner = innermost(error);
   const made = Object.assign(new Error(messageOf(error, inner, speaker)), detailsOf(error, inner));
   const name: unknown = inner?.name;
-  if (typeof name === 'string' && /^[A-Za-z]\w{0,63}$/.test(name)) hidden(made, 'name', name);
+  // As classes are named; pg's are called `error`.
+  if (typeof name === 'string' && /^(error|\w{0,60}(Error|Exception))$/.test(name)) {
+    hidden(made, 'name', name);
+  }
   return finish(made, inner);
 }
 

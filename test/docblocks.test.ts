@@ -26,13 +26,15 @@ const examples: readonly Example[] = readdirSync(join(ROOT, 'src'), {
   });
 
 /** Those of the guides that hold TypeScript. */
-const guides: readonly Example[] = ['README.md', 'docs/sending.md'].flatMap((page) => {
-  const text = readFileSync(join(ROOT, page), 'utf8');
-  return [...text.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code], index) => ({
-    place: `${page.replaceAll(/[/.]/g, '-')}.${String(index)}`,
-    code: code!,
-  }));
-});
+const guides: readonly Example[] = ['README.md', 'docs/sending.md', 'docs/privacy.md'].flatMap(
+  (page) => {
+    const text = readFileSync(join(ROOT, page), 'utf8');
+    return [...text.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code], index) => ({
+      place: `${page.replaceAll(/[/.]/g, '-')}.${String(index)}`,
+      code: code!,
+    }));
+  },
+);
 
 /** What an example may take for granted. */
 const GIVEN = `

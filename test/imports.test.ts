@@ -22,12 +22,12 @@ const graph = new Map<string, string[]>(
 /** The layers of the house, from the ground up; a file may import its own layer and those below. */
 const LAYERS: readonly (readonly RegExp[])[] = [
   [
-    /^(calendar|canonical|configuration|digits|errors|events|hmac|json|json-scan)\.ts$/,
+    /^(audit|calendar|canonical|configuration|digits|errors|events|hmac|json|json-scan)\.ts$/,
     /^(timestamp|weak-secrets|without-values)\.ts$/,
     /^schemas\/envelope-validator\.ts$/,
   ],
   [/^(signature|envelope|merge)\.ts$/, /^mapping\//],
-  [/^sqlite\//],
+  [/^(sqlite|postgres)\//],
   [/^stores\//],
   [/^(receiver|sender|testing)\//, /^schemas\/(index|data-schemas|faults)\.ts$/],
   [/^(adapters|outboxes)\//],

@@ -108,6 +108,15 @@ describe('withoutValues', () => {
     expect(JSON.stringify([Object.entries(made), made.stack])).not.toContain('Zoë');
   });
 
+  it('drops the command that a client of Redis was given', () => {
+    const command = { name: 'evalsha', args: ['Zoë'] };
+    const made = withoutValues(
+      error('WRONGTYPE Operation against a key', { name: 'ReplyError', command }),
+    );
+    expect(String(made)).toBe('ReplyError: WRONGTYPE Operation against a key');
+    expect(JSON.stringify(Object.entries(made))).not.toContain('Zoë');
+  });
+
   it('keeps names that the server gives, the code and the place', () => {
     const members = { constraint: 'one_note', schema: 's', table: 't', column: 'c', dataType: 'd' };
     const given = error('duplicate', {

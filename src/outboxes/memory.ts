@@ -5,6 +5,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import { MemoryAudit } from '../audit.ts';
 import { ConfigurationError, EventError } from '../errors.ts';
 import type {
   ClaimedEvent,
@@ -14,6 +15,8 @@ import type {
   Outbox,
   QueuedEvent,
 } from '../sender/outbox.ts';
+
+export type { MemoryAudit };
 
 interface Entry {
   readonly event: QueuedEvent;
@@ -32,6 +35,11 @@ interface Turn {
   readonly entry: Entry;
 }
 
+/** The outbox that {@link memoryOutbox} makes. */
+export interface MemoryOutbox extends Outbox {
+  readonly audit: MemoryAudit;
+}
+
 /**
  * An outbox in memory, for tests and trials: it has every rule of an outbox but durability.
  *
@@ -42,11 +50,12 @@ interface Turn {
  * const outbox = memoryOutbox();
  * ```
  */
-export function memoryOutbox(): Outbox {
-  return new MemoryOutbox();
+export function memoryOutbox(): MemoryOutbox {
+  return new InMemory();
 }
 
-class MemoryOutbox implements Outbox {
+class InMemory implements MemoryOutbox {
+  readonly audit: MemoryAudit = new MemoryAudit();
   readonly #entries = new Map<string, Entry>();
   /** Sorted by time. */
   readonly #turns: Turn[] = [];

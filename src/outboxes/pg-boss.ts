@@ -4,7 +4,9 @@
  * @module @buktor/his-webhook/outboxes/pg-boss
  */
 
+import type { AuditTrail } from '../audit.ts';
 import { checkMembers } from '../configuration.ts';
+import { appendAudit } from '../postgres/audit.ts';
 import { ConfigurationError, EventError, StorageError } from '../errors.ts';
 import type {
   ClaimedEvent,
@@ -32,6 +34,7 @@ import {
   countEvents,
   enqueueEvents,
   extendClaims,
+  rowsOf,
   settleClaims,
 } from './pg-boss/jobs.ts';
 import { FOREVER, type Place, prepareQueues } from './pg-boss/queues.ts';
@@ -128,6 +131,17 @@ interface Loose {
 }
 
 class PgBossOutbox implements Outbox<PgTransactionClient | PgBossDb> {
+  readonly audit: AuditTrail = {
+    append: (entry) =>
+      this.#transaction((db) =>
+        appendAudit(
+          (text, values) => rowsOf(db, text, values),
+          'auto',
+          entry,
+          `${this.#place.schema}.`,
+        ),
+      ),
+  };
   readonly #boss: PgBossLike;
   readonly #place: Place;
   /** In seconds. */

@@ -4,8 +4,10 @@
  * @module @buktor/his-webhook/outboxes/sqlite
  */
 
+import type { AuditTrail } from '../audit.ts';
 import { checkMembers } from '../configuration.ts';
 import { ConfigurationError, EventError } from '../errors.ts';
+import { appendAudit } from '../sqlite/audit.ts';
 import { SqliteConnection, type SqliteTarget } from '../sqlite/connection.ts';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from '../sqlite/driver.ts';
 import type {
@@ -119,6 +121,12 @@ const LOG_KEPT = 5_000;
 const MAX_BATCH = 500;
 
 class SqliteOutbox implements Outbox<SqliteDatabase> {
+  readonly audit: AuditTrail = {
+    append: (entry) =>
+      this.#connection.transaction((session) => {
+        appendAudit(session, 'auto', entry);
+      }),
+  };
   readonly #queue: string;
   readonly #keepDelivered: number;
   readonly #connection: SqliteConnection;

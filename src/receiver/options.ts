@@ -1,3 +1,4 @@
+import { type AuditTrail, checkTrail } from '../audit.ts';
 import { checkMembers, checkTypes } from '../configuration.ts';
 import { ConfigurationError, type Fault } from '../errors.ts';
 import type { MappingSet } from '../mapping/types.ts';
@@ -78,6 +79,11 @@ export interface ReceiverOptions {
   readonly mappings: MappingSet | MappingSource | MappingLookup;
   readonly store: EventStore;
   /**
+   * Where it is written down who replayed and revealed what.
+   * @default the store's own: a table `his_audit` beside its events, or a list
+   */
+  readonly audit?: AuditTrail;
+  /**
    * What the `data` of events must look like before it is mapped: `compileDataSchemas` of
    * `@buktor/his-webhook/schemas`. Types that are declined are not checked.
    */
@@ -110,6 +116,7 @@ export interface Settings {
   readonly clients: ClientLookup;
   readonly mappings: MappingSource;
   readonly store: EventStore;
+  readonly audit: AuditTrail | undefined;
   readonly dataSchemas: DataSchemas | undefined;
   readonly limits: Required<ReceiverLimits>;
   readonly types: readonly string[];
@@ -123,6 +130,7 @@ const OPTIONS: readonly (keyof ReceiverOptions)[] = [
   'clients',
   'mappings',
   'store',
+  'audit',
   'dataSchemas',
   'limits',
   'types',
@@ -174,6 +182,7 @@ export function checkOptions(options: ReceiverOptions): Settings {
     clients,
     mappings: source,
     store,
+    audit: checkTrail(options.audit) ?? store.audit,
     dataSchemas,
     limits: checkLimits(limits),
     types: [...types, ...source.types, ...(dataSchemas?.types ?? [])],

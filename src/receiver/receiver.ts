@@ -18,8 +18,9 @@ import { checkOptions, type ReceiverOptions, type Settings } from './options.ts'
 import { type Outcome, processDelivery, reasonOf } from './process.ts';
 import { REPLAY_OPTIONS, replayEvents, type ReplayOptions, type ReplayReport } from './replay.ts';
 import { failure, REFUSALS, type ReceiverResponse, type Refusal, success } from './responses.ts';
+import { type EventSummary, revealEvent, type RevealOptions, type RevealTarget } from './reveal.ts';
 import type { Receiver, ReceiverRequest } from './types.ts';
-import type { QuarantineVerdict, RefusedEvent } from '../stores/types.ts';
+import type { EventFilter, QuarantineVerdict, RefusedEvent, StoredEvent } from '../stores/types.ts';
 
 /**
  * Makes the receiving end of the webhook. It knows no framework: hand it to `expressReceiver`,
@@ -94,6 +95,15 @@ class WebhookReceiver implements Receiver {
   async receive(request: ReceiverRequest): Promise<ReceiverResponse> {
     if (this.#isClosing) return this.#answer(REFUSALS.overloaded, {});
     return this.#track(this.#receive(request));
+  }
+
+  async *find(filter: EventFilter = {}): AsyncGenerator<EventSummary> {
+    await this.ready();
+    for await (const { body: _, ...entry } of this.#settings.store.find(filter)) yield entry;
+  }
+
+  async reveal(target: RevealTarget, options: RevealOptions): Promise<StoredEvent | undefined> {
+    return this.#track(this.ready().then(() => revealEvent(target, options, this.#settings)));
   }
 
   async replay(options: ReplayOptions = {}): Promise<ReplayReport> {

@@ -1,3 +1,4 @@
+import { audited, HOST } from '../audit.ts';
 import type { EventFilter, StoredEvent } from '../stores/types.ts';
 import { processDelivery, type Processing } from './process.ts';
 
@@ -9,6 +10,11 @@ export interface ReplayOptions extends Omit<EventFilter, 'state'> {
    * @default false
    */
   readonly force?: boolean;
+  /**
+   * Who replays, for the audit trail: 1 to 200 characters.
+   * @default 'host'
+   */
+  readonly actor?: string;
 }
 
 /** What {@link ReplayOptions} has: a misspelt filter would replay everything. */
@@ -20,6 +26,7 @@ export const REPLAY_OPTIONS: readonly (keyof ReplayOptions)[] = [
   'receivedFrom',
   'receivedBefore',
   'force',
+  'actor',
 ];
 
 /** How many events a replay looked at, by what became of them. */
@@ -34,9 +41,28 @@ export interface ReplayReport {
   readonly skipped: number;
 }
 
-/** Processes stored events as if they arrived now, under the mappings of now. */
-export async function replayEvents(
-  { force = false, ...filter }: ReplayOptions,
+/**
+ * Processes stored events as if they arrived now, under the mappings of now, once it is written down who
+ * does.
+ */
+export function replayEvents(
+  { actor = HOST, ...options }: ReplayOptions,
+  processing: Processing,
+): Promise<ReplayReport> {
+  const { audit: trail, now } = processing.settings;
+  return audited({
+    trail,
+    action: 'replay',
+    actor,
+    target: options,
+    now,
+    act: () => replayAll(options, processing),
+    outcomeOf: (report) => ({ ...report }),
+  });
+}
+
+async function replayAll(
+  { force = false, ...filter }: Omit<ReplayOptions, 'actor'>,
   processing: Processing,
 ): Promise<ReplayReport> {
   const report = { applied: 0, stale: 0, declined: 0, duplicate: 0, refused: 0, skipped: 0 };

@@ -6,6 +6,7 @@
 
 export {
   createSender,
+  type ActorOptions,
   type EnqueueOptions,
   type QueueReceipt,
   type Receipt,

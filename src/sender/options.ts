@@ -1,3 +1,4 @@
+import { type AuditTrail, checkTrail } from '../audit.ts';
 import { checkMembers, checkTypes } from '../configuration.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { Secret } from '../signature.ts';
@@ -25,6 +26,11 @@ export interface SenderOptions<Transaction = never> {
   readonly clientId?: string;
   /** Where {@link Sender.enqueue} puts events. */
   readonly outbox?: Outbox<Transaction>;
+  /**
+   * Where it is written down who redrove and discarded what.
+   * @default the outbox's own: a table `his_audit` beside the events, or a list
+   */
+  readonly audit?: AuditTrail;
   /** What differs from the default policy, which tries for seven days. */
   readonly retry?: Partial<RetryPolicy>;
   /** When an endpoint that fails is tried. */
@@ -63,6 +69,7 @@ export interface SenderSettings<Transaction> {
   readonly secret: Provided<Secret>;
   readonly clientId: string | undefined;
   readonly outbox: Outbox<Transaction> | undefined;
+  readonly audit: AuditTrail | undefined;
   readonly retry: RetryPolicy;
   readonly probe: ProbePolicy;
   readonly concurrency: number;
@@ -83,6 +90,7 @@ const OPTIONS = [
   'secret',
   'clientId',
   'outbox',
+  'audit',
   'retry',
   'probe',
   'concurrency',
@@ -124,6 +132,7 @@ export function checkSenderOptions<Transaction>(
     secret,
     clientId,
     outbox,
+    audit: checkTrail(options.audit) ?? outbox?.audit,
     retry: checkRetryPolicy(options.retry ?? {}),
     probe: {
       failureThreshold: count('probe.failureThreshold', probe.failureThreshold ?? 10, 1e6),

@@ -1,3 +1,5 @@
+import type { AuditTrail } from '../audit.ts';
+
 /** An event as it is queued. */
 export interface QueuedEvent {
   readonly eventId: string;
@@ -89,6 +91,11 @@ export interface OutboxCounts {
  * @typeParam Transaction - The caller's own transaction, where the outbox can take part in one.
  */
 export interface Outbox<Transaction = never> {
+  /**
+   * Where it is written down who redrove and discarded what. Without it, a sender needs an `audit` of the
+   * host's for both.
+   */
+  readonly audit?: AuditTrail;
   /**
    * Makes an event durable. One that is queued already under the same id with the same body is not
    * queued twice. With a transaction of the caller's it is queued if that commits, and never was if it

@@ -1,3 +1,4 @@
+import { audited, HOST } from '../audit.ts';
 import { checkMembers } from '../configuration.ts';
 import { ConfigurationError, DeliveryError } from '../errors.ts';
 import type { Envelope } from '../events.ts';
@@ -39,6 +40,15 @@ export interface EnqueueOptions<Transaction> {
   readonly transaction?: Transaction;
 }
 
+/** Who does something to dead letters. */
+export interface ActorOptions {
+  /**
+   * As the host knows them: 1 to 200 characters.
+   * @default 'host'
+   */
+  readonly actor?: string;
+}
+
 /** That an event is queued. */
 export interface QueueReceipt {
   readonly eventId: string;
@@ -77,8 +87,20 @@ export interface Sender<Transaction = never> {
   readonly state: EndpointState;
   /** Events that are not sent any more, with the receiver's reason, the oldest first. */
   deadLetters(filter?: DeadLetterFilter): AsyncIterable<DeadLetter>;
-  /** Queues dead letters again. @returns How many. */
-  redrive(filter?: DeadLetterFilter): Promise<number>;
+  /**
+   * Queues dead letters again, once it is written down who does.
+   *
+   * @returns How many.
+   * @throws StorageError where it cannot be written down; nothing was done then.
+   */
+  redrive(filter?: DeadLetterFilter, options?: ActorOptions): Promise<number>;
+  /**
+   * Removes dead letters for good, once it is written down who does.
+   *
+   * @returns How many.
+   * @throws StorageError where it cannot be written down; nothing was done then.
+   */
+  discard(filter: DeadLetterFilter, options?: ActorOptions): Promise<number>;
   /** How many events wait in the outbox. */
   count(): Promise<OutboxCounts>;
 }
@@ -197,14 +219,41 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
     return this.#outbox.deadLetters(filter);
   }
 
-  async redrive(filter: DeadLetterFilter = {}): Promise<number> {
-    const redriven = await this.#outbox.redrive(filter, { now: this.#settings.clock.now() });
+  async redrive(filter: DeadLetterFilter = {}, options: ActorOptions = {}): Promise<number> {
+    const redriven = await this.#audited('redrive', filter, options, () =>
+      this.#outbox.redrive(filter, { now: this.#settings.clock.now() }),
+    );
     this.#dispatcher?.wake();
     return redriven;
   }
 
+  async discard(filter: DeadLetterFilter, options: ActorOptions = {}): Promise<number> {
+    return this.#audited('discard', filter, options, () => this.#outbox.discard(filter));
+  }
+
   async count(): Promise<OutboxCounts> {
     return this.#outbox.count();
+  }
+
+  #audited(
+    action: 'redrive' | 'discard',
+    filter: DeadLetterFilter,
+    options: ActorOptions,
+    act: () => Promise<number>,
+  ): Promise<number> {
+    // A misspelt filter would mean all of them.
+    checkMembers(action, filter, FILTER);
+    checkMembers(action, options, ['actor']);
+    const { clock } = this.#settings;
+    return audited({
+      trail: this.#settings.audit ?? this.#outbox.audit,
+      action,
+      actor: options.actor ?? HOST,
+      target: filter,
+      now: () => clock.now(),
+      act,
+      outcomeOf: (events) => ({ events }),
+    });
   }
 
   get #outbox(): Outbox<Transaction> {
@@ -279,6 +328,8 @@ interface Send extends Placed {
 function isOver(send: Send, signal: AbortSignal | undefined): boolean {
   return send.isLast || signal?.aborted === true;
 }
+
+const FILTER: readonly (keyof DeadLetterFilter)[] = ['eventId', 'type', 'code'];
 
 const NO_OUTBOX = 'This sender has no outbox; createSender({ …, outbox: sqliteOutbox({ path }) }).';
 

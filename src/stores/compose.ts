@@ -1,3 +1,4 @@
+import type { AuditTrail } from '../audit.ts';
 import { checkMembers } from '../configuration.ts';
 import { ConfigurationError, StorageError } from '../errors.ts';
 import { mapBatch } from './compose/batch.ts';
@@ -107,6 +108,7 @@ class ComposedStore implements EventStore {
   readonly #inbox: InboxStore;
   readonly #lease: number;
   readonly #inWork = new Set<Promise<unknown>>();
+  readonly audit?: AuditTrail;
   readonly prepare: EventStore['prepare'];
   readonly quarantine: EventStore['quarantine'];
   readonly find: EventStore['find'];
@@ -118,6 +120,7 @@ class ComposedStore implements EventStore {
     this.#persistence = persistence;
     this.#inbox = inbox;
     this.#lease = lease;
+    if (inbox.audit !== undefined) this.audit = inbox.audit;
     this.prepare = (tables) => persistence.prepare(tables);
     this.quarantine = (event) => inbox.quarantine(event);
     this.find = (filter) => inbox.find(filter);

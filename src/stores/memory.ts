@@ -4,6 +4,7 @@
  * @module @buktor/his-webhook/stores/memory
  */
 
+import { MemoryAudit } from '../audit.ts';
 import { checkMembers } from '../configuration.ts';
 import { judgeClaim, quarantineQuota } from './inbox.ts';
 import { MemoryClaims } from './memory/claims.ts';
@@ -19,12 +20,13 @@ import type {
   Verdict,
 } from './types.ts';
 
-export type { MemoryRow };
+export type { MemoryAudit, MemoryRow };
 
 /** The store that {@link memoryStore} makes. */
 export interface MemoryStore extends EventStore, InboxStore {
   /** The rows of a table, by client and key. */
   rows(table: string): readonly MemoryRow[];
+  readonly audit: MemoryAudit;
   /** Lets go of nothing: what it holds stays. */
   close(): Promise<void>;
 }
@@ -57,6 +59,7 @@ export function memoryStore(options: StoreOptions = {}): MemoryStore {
   }
 
   return {
+    audit: new MemoryAudit(),
     prepare: (tables) =>
       promised(() => {
         rows.prepare(tables);

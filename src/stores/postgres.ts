@@ -4,9 +4,11 @@
  * @module @buktor/his-webhook/stores/postgres
  */
 
+import type { AuditTrail } from '../audit.ts';
 import { checkMembers } from '../configuration.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { TableSpec } from '../mapping/tables.ts';
+import { appendAudit } from '../postgres/audit.ts';
 import { quarantineQuota } from './inbox.ts';
 import type { TableInfo } from './postgres/catalog.ts';
 import { commitCarefully, commitSimple, toSimpleWave } from './postgres/commit.ts';
@@ -94,6 +96,12 @@ interface Loose {
 }
 
 class PostgresStore implements EventStore, InboxStore {
+  readonly audit: AuditTrail = {
+    append: (entry) =>
+      this.#transaction((session) =>
+        appendAudit((text, values) => session.query(text, values), this.#mode, entry),
+      ),
+  };
   /** While one commit waits for the disk, the next is read. */
   readonly concurrency: number;
   readonly #quota: number;

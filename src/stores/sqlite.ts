@@ -4,10 +4,12 @@
  * @module @buktor/his-webhook/stores/sqlite
  */
 
+import type { AuditTrail } from '../audit.ts';
 import { checkMembers } from '../configuration.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { TableSpec } from '../mapping/tables.ts';
 import { judgeClaim, quarantineKey, quarantineQuota } from './inbox.ts';
+import { appendAudit } from '../sqlite/audit.ts';
 import { type Session, SqliteConnection, type SqliteTarget } from '../sqlite/connection.ts';
 import {
   isRefusal,
@@ -94,6 +96,12 @@ interface Loose {
 }
 
 class SqliteStore implements EventStore, InboxStore {
+  readonly audit: AuditTrail = {
+    append: (entry) =>
+      this.#connection.transaction((session) => {
+        appendAudit(session, this.#mode, entry);
+      }),
+  };
   readonly #quota: number;
   readonly #mode: SchemaMode;
   readonly #connection: SqliteConnection;

@@ -8,6 +8,7 @@
  *   claim.
  * - **Row**: what Buktor's table has for a client and key, each column with its version.
  */
+import type { AuditTrail } from '../audit.ts';
 import type { JsonValue } from '../events.ts';
 import type { TableSpec } from '../mapping/tables.ts';
 import type { Version } from '../merge.ts';
@@ -144,6 +145,11 @@ export interface EventFilter {
 
 /** The record of events. */
 export interface Inbox {
+  /**
+   * Where it is written down who replayed and revealed what. Without it, a receiver needs an `audit` of the
+   * host's for both.
+   */
+  readonly audit?: AuditTrail;
   /**
    * Keeps a refused event, keyed by client and `event_id`; where it has none, or that one is
    * claimed by other content, by the SHA-256 of its body. An entry in quarantine is replaced.

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { checkMembers } from '../configuration.ts';
 import type { EventFilter, EventStore, StoredEvent, StoreOptions } from '../stores/types.ts';
+import { fillTrail } from './audit.ts';
 import { APPOINTMENT, changeOf, type ChangeSpec, refusalOf, rowChangeOf } from './changes.ts';
 import { assertFirstRow, at, ROW_RULES, type RowsHarness, type RowTarget } from './rows.ts';
 import { casesOf, type ConformanceCase, type Rule } from './suite.ts';
@@ -430,6 +431,14 @@ const RULES: readonly Rule<OpenEventStore>[] = [
       );
       await commit(store, old);
       assert.deepEqual(await rows('appointment'), before);
+    },
+  },
+  {
+    name: 'takes every entry into its audit trail, where it has one',
+    async run(open) {
+      const { store } = await opened(open);
+      if (store.audit !== undefined) await fillTrail(store.audit);
+      assert.deepEqual(await found(store), []);
     },
   },
 ];

@@ -9,6 +9,7 @@ import type {
   QueuedEvent,
   Settlement,
 } from '../sender/outbox.ts';
+import { fillTrail } from './audit.ts';
 import { casesOf, type Closable, type ConformanceCase, type Rule } from './suite.ts';
 
 /** A fresh outbox, and its time. */
@@ -322,6 +323,14 @@ const RULES: readonly Rule<Target>[] = [
       assert.deepEqual(await idsOf(), ['e1', 'e4']);
       assert.equal(await target.outbox.redrive({}, { now: target.now }), 2);
       assert.deepEqual(await target.outbox.count(), { queued: 3, dead: 0 });
+    },
+  },
+  {
+    name: 'takes every entry into its audit trail, where it has one',
+    async run(target) {
+      await target.kill('e1');
+      if (target.outbox.audit !== undefined) await fillTrail(target.outbox.audit);
+      assert.deepEqual(await target.outbox.count(), { queued: 0, dead: 1 });
     },
   },
   {

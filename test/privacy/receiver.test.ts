@@ -68,7 +68,7 @@ describe('what becomes of a request shows nothing of it', () => {
       return error;
     },
     'an Error with a name and a code': (value) =>
-      Object.assign(new Error('x'), { name: `No ${value}`, code: `no ${value}` }),
+      Object.assign(new Error('x'), { name: value, code: value }),
     'an AggregateError': (value) => new AggregateError([new Error(value)], ''),
     'a system error': (value) =>
       Object.assign(new Error(`ENOENT: no such file, open '/${value}'`), {

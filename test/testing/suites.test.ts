@@ -417,6 +417,16 @@ describe('eventStoreSuite', () => {
       }),
     ],
     [
+      'takes one audit entry an id',
+      /audit trail/,
+      () => {
+        const seen = new Set<string>();
+        const append = ({ id }: { readonly id: string }) =>
+          seen.has(id) ? Promise.reject(new Error('twice')) : Promise.resolve(void seen.add(id));
+        return { audit: { append } };
+      },
+    ],
+    [
       'commits a batch from its end',
       /batch in its order/,
       (store) => ({

@@ -1,4 +1,5 @@
 import { SchemaError } from '../../errors.ts';
+import { auditSql } from '../../postgres/audit.ts';
 import type { FieldType } from '../../mapping/document.ts';
 import { type TableSpec, typeOf } from '../../mapping/tables.ts';
 import { DELETED_AT } from '../../merge.ts';
@@ -61,7 +62,7 @@ const BOOKKEEPING: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The SQL that makes the inbox and what mappings need, for those who run their migrations
+ * The SQL that makes the inbox, the audit trail and what mappings need, for those who run their migrations
  * themselves. Every statement can be run again; what is there is left as it is. Columns have the types
  * that the mappings give them, and are `text` where they give none: change that before you run it.
  *
@@ -75,7 +76,7 @@ const BOOKKEEPING: ReadonlyMap<string, string> = new Map([
  * @param tables - The `tables` of a mapping set.
  */
 export function migrations(tables: readonly TableSpec[]): string {
-  const statements = [...INBOX_SQL, ...tables.flatMap((spec) => tableSql(spec))];
+  const statements = [...INBOX_SQL, ...auditSql(), ...tables.flatMap((spec) => tableSql(spec))];
   return statements.map((statement) => `${statement};\n`).join('\n');
 }
 
