@@ -55,6 +55,7 @@ export type {
   ClientMappings,
   CompiledField,
   CompiledMapping,
+  ConstantOrigin,
   Convert,
   MappingSet,
   Step,

@@ -65,7 +65,8 @@ export class ClientCompiler {
 
   #inheritedIn(zone: string): Map<MappingDraft, Compiled> {
     let mappings = this.#inherited.get(zone);
-    if (mappings === undefined) this.#inherited.set(zone, (mappings = new Map()));
+    if (mappings === undefined)
+      this.#inherited.set(zone, (mappings = new Map<MappingDraft, Compiled>()));
     return mappings;
   }
 
