@@ -137,6 +137,25 @@ describe('explainMapping', () => {
     }
   });
 
+  it('tells which of several templates a field was inherited from', () => {
+    const mapping = (fields: object): object => ({
+      mappings: { 'appointment.created': { fields } },
+    });
+    const templates = {
+      root: mapping({ his_appointment_id: 'id', note: 'note' }),
+      acme: { extends: 'root', ...mapping({ room: 'room' }) },
+    };
+    const clients = { a: { extends: 'acme', ...mapping({ floor: 'floor' }) } };
+    const mappings = compileMappings({ templates, clients } as unknown as MappingDocument);
+    const { fields } = resolveMapping(mappings, 'a', 'appointment.created')!;
+    expect(fields.map(({ to, inheritedFrom }) => [to, inheritedFrom])).toEqual([
+      ['id', 'root'],
+      ['note', 'root'],
+      ['room', 'acme'],
+      ['floor', undefined],
+    ]);
+  });
+
   it('tells why a field is refused', () => {
     const refused = explain({ his_appointment_id: '', at: 'x', count: 'y' });
     expect(refused.status).toBe('refused');

@@ -91,6 +91,9 @@ describe('clients that write the same', () => {
       { a: 1 },
       { b: 1 },
       { a: 1, b: 1 },
+      { a: 1 },
+      [1, 2],
+      [1],
       null,
       false,
     ];
