@@ -146,7 +146,7 @@ describe('explainMapping', () => {
       acme: { extends: 'root', ...mapping({ room: 'room' }) },
     };
     const clients = { a: { extends: 'acme', ...mapping({ floor: 'floor' }) } };
-    const mappings = compileMappings({ templates, clients } as unknown as MappingDocument);
+    const mappings = compileMappings({ templates, clients });
     const { fields } = resolveMapping(mappings, 'a', 'appointment.created')!;
     expect(fields.map(({ to, inheritedFrom }) => [to, inheritedFrom])).toEqual([
       ['id', 'root'],
