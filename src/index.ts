@@ -58,6 +58,7 @@ export type {
   ClientMappings,
   CompiledField,
   CompiledMapping,
+  ConstantOrigin,
   Convert,
   MappingSet,
   Step,

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../src/events.ts';
+import { type JsonObject, resourceOf } from '../src/events.ts';
 import { compileMappings } from '../src/mapping/compile.ts';
 import { resolveMapping } from '../src/mapping/resolve.ts';
 import { transformFields } from '../src/mapping/transform.ts';
@@ -144,8 +144,19 @@ describe('examples/mapping', () => {
 
   it('passes its cases', () => {
     const { status, stdout } = run('test', 'his-json-mapping.json', 'cases');
-    expect(stdout).toMatch(/\n8 passed, 0 failed\n$/);
+    expect(stdout).toMatch(/\n10 passed, 0 failed\n$/);
     expect(status).toBe(0);
+  });
+
+  it('has a case for every resource of FHIR that it maps', () => {
+    const tried = readdirSync(join(FOLDER, 'cases')).map((file) => {
+      const text = readFileSync(join(FOLDER, 'cases', file), 'utf8');
+      const { client, event } = JSON.parse(text) as { client: string; event: { type: string } };
+      return `${client} ${resourceOf(event.type)}`;
+    });
+    for (const type of Object.values(TYPES)) {
+      expect(tried).toContain(`fhir-hospital ${resourceOf(type)}`);
+    }
   });
 
   it('has no fault, and its samples show what is left over', () => {

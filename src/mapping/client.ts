@@ -10,7 +10,6 @@ import {
 import { LazyMapping } from './lazy-mapping.ts';
 import type { Report } from './report.ts';
 import type { Rule } from './rule.ts';
-import { didYouMean } from './suggest.ts';
 import { TableRegistry } from './table-registry.ts';
 import { keyNames, NO_KEY, tableFault, type TableSpec } from './tables.ts';
 import type { ClientMappings, CompiledMapping } from './types.ts';
@@ -65,7 +64,8 @@ export class ClientCompiler {
 
   #inheritedIn(zone: string): Map<MappingDraft, Compiled> {
     let mappings = this.#inherited.get(zone);
-    if (mappings === undefined) this.#inherited.set(zone, (mappings = new Map()));
+    if (mappings === undefined)
+      this.#inherited.set(zone, (mappings = new Map<MappingDraft, Compiled>()));
     return mappings;
   }
 
@@ -150,7 +150,7 @@ export class ClientCompiler {
     const report = this.#report;
     for (const column of key) {
       if (written !== undefined && !tables.isWritten(column)) {
-        const hint = didYouMean(column, tables.written());
+        const hint = report.didYouMean(column, tables.written());
         report.fault(written.place, `column ${column} is written by no field or constant${hint}`);
       }
       const constant = constants.get(column);
@@ -181,10 +181,11 @@ export class ClientCompiler {
   /** Where `a` holds text, `a.b` can be found only under a key that is spelled `a.b`. */
   #warnOfShadows(draft: MappingDraft): void {
     const { fields } = draft;
+    const bySource = new Map(fields.map((field) => [field.path.source, field]));
     for (const field of fields) {
       const paths = [field.path, ...field.rules.flatMap(({ fallback }) => fallback)];
       for (const { source, segments } of paths.filter((path) => path.segments.length > 1)) {
-        const other = fields.find(({ path }) => path.source === segments[0]);
+        const other = bySource.get(segments[0] as string);
         const scalar = other?.rules.find(({ type }) => type !== undefined && type !== 'json');
         if (other === undefined || scalar === undefined) continue;
         this.#report.warn(

@@ -8,13 +8,13 @@ import { type Entries, entriesOf } from './entry.ts';
 import { type DraftContext, type Drafts, type Layer, readDraft } from './inherit.ts';
 import { escapePointer } from './path.ts';
 import { Report } from './report.ts';
-import { didYouMean } from './suggest.ts';
 import { checkNames } from './template-names.ts';
 import { locate, readDocumentText } from './text.ts';
 import { checkTransforms, type Transform } from './transforms.ts';
 import { Twins } from './twins.ts';
 import type { ClientMappings, MappingSet } from './types.ts';
 import { readValueMaps } from './value-map.ts';
+import { isObject } from './values.ts';
 import { readZone } from './zone-source.ts';
 
 /** Options of {@link compileMappings}. */
@@ -159,12 +159,28 @@ class Compiler {
     for (const [name, template] of this.#templates) this.#template(name, template);
   }
 
+  /** `undefined` where it is being read, because it extends itself. */
   #template(name: string, template: Template): Layer | undefined {
-    if (template.layer === undefined) {
-      template.layer = 'being read';
-      template.layer = this.#layer(template.value, template.place, name) ?? NOTHING;
+    for (const [heir, unread] of this.#lineage(name, template).reverse()) {
+      unread.layer = this.#layer(unread.value, unread.place, heir) ?? NOTHING;
     }
     return template.layer === 'being read' ? undefined : template.layer;
+  }
+
+  /** A template, the one it extends, and so on: those to be read. Thousands of them may be in a row. */
+  #lineage(name: string, template: Template): [string, Template][] {
+    const unread: [string, Template][] = [];
+    let next: Template | undefined = template;
+    while (next !== undefined && next.layer === undefined) {
+      next.layer = 'being read';
+      unread.push([name, next]);
+      const parent: JsonValue | undefined = isObject(next.value)
+        ? next.value['extends']
+        : undefined;
+      name = typeof parent === 'string' ? parent : '';
+      next = typeof parent === 'string' ? this.#templates.get(parent) : undefined;
+    }
+    return unread;
   }
 
   /** Reads a client, or the template of that name, over what it extends. */
@@ -194,7 +210,7 @@ class Compiler {
     }
     const template = this.#templates.get(name);
     if (template === undefined) {
-      const hint = didYouMean(name, this.#templates.keys());
+      const hint = this.#report.didYouMean(name, this.#templates);
       this.#report.fault(place, `there is no template ${JSON.stringify(name)}${hint}`);
       return undefined;
     }
@@ -219,7 +235,7 @@ class Compiler {
       const place = `${parent}/${escapePointer(type)}`;
       const entry = this.#entries.get(type);
       if (entry === undefined) {
-        const hint = didYouMean(type, this.#entries.keys());
+        const hint = report.didYouMean(type, this.#entries);
         report.fault(place, `is not a supported event type${hint}`);
         continue;
       }

@@ -116,12 +116,13 @@ function explainColumns(
 ): ExplainedColumn[] {
   const columns = mapping.fields.map((field) => explainField(field, data, reveal));
   for (const [column, value] of Object.entries(mapping.constants)) {
+    const origin = mapping.constantOrigins.get(column);
     columns.push({
       column,
       isKey: mapping.key.includes(column),
       source: null,
-      place: mapping.place,
-      inheritedFrom: null,
+      place: origin?.place ?? mapping.place,
+      inheritedFrom: origin?.inheritedFrom ?? null,
       // The document's own, and nobody's secret.
       steps: [{ step: 'constant', detail: '', result: JSON.stringify(value) }],
       outcome: 'stored',

@@ -20,6 +20,15 @@ export interface FieldDraft {
   readonly origin: Origin | undefined;
 }
 
+/** What a column always gets. */
+export interface ConstantDraft extends Placed<JsonValue> {
+  /** Where it was inherited from; `undefined` where the mapping has it of its own. */
+  readonly origin: Origin | undefined;
+}
+
+/** By column. */
+export type Constants = ReadonlyMap<string, ConstantDraft>;
+
 /** The mapping that has fields of its own. */
 export interface Origin {
   /** Its JSON Pointer. */
@@ -38,7 +47,7 @@ export interface MappingDraft extends Origin {
   readonly key: Placed<JsonValue> | undefined;
   readonly zone: ZoneSource | undefined;
   readonly unmapped: 'ignore' | 'warn' | 'error' | undefined;
-  readonly constants: ReadonlyMap<string, Placed<JsonValue>>;
+  readonly constants: Constants;
   /** No two of them read the same source. */
   readonly fields: readonly FieldDraft[];
 }
@@ -81,6 +90,11 @@ export function placeOf(draft: MappingDraft, field: FieldDraft, { index }: Rule)
   return index === undefined ? place : `${place}/${String(index)}`;
 }
 
+/** Where the constant of a column stands. */
+export function placeOfConstant({ place }: Origin, column: string): string {
+  return `${place}/constants/${escapePointer(column)}`;
+}
+
 /** Where a field stands; made when it is asked for, because a document has a million fields. */
 export function placeOfField(mapping: string, source: string): string {
   return `${mapping}/fields/${escapePointer(source)}`;
@@ -108,7 +122,7 @@ export function readDraft(
     key: key === undefined ? inherited?.key : { value: key, place: `${place}/key` },
     zone: zone ?? inherited?.zone,
     unmapped: unmapped ?? inherited?.unmapped,
-    constants: mergeConstants(inherited?.constants, readConstants(constants, place, report)),
+    constants: mergeConstants(inherited, readConstants(constants, place, report)),
     fields: mergeFields(
       inherited,
       fields === undefined && inherited ? [] : readFields(fields, place, context),
@@ -129,19 +143,23 @@ function mergeFields(
   return [...merged.values()];
 }
 
-type Constants = ReadonlyMap<string, Placed<JsonValue>>;
-
 const NO_CONSTANTS: Constants = new Map();
 
-function mergeConstants(inherited: Constants | undefined, own: Constants): Constants {
-  return inherited === undefined || inherited.size === 0 ? own : new Map([...inherited, ...own]);
+function mergeConstants(inherited: MappingDraft | null | undefined, own: Constants): Constants {
+  if (!inherited || inherited.constants.size === 0) return own;
+  const merged = new Map<string, ConstantDraft>();
+  for (const [column, constant] of inherited.constants) {
+    merged.set(column, { ...constant, origin: constant.origin ?? inherited });
+  }
+  for (const [column, constant] of own) merged.set(column, constant);
+  return merged;
 }
 
 function readConstants(value: JsonValue | undefined, parent: string, report: Report): Constants {
   if (value === undefined) return NO_CONSTANTS;
-  const constants = new Map<string, Placed<JsonValue>>();
+  const constants = new Map<string, ConstantDraft>();
   for (const [column, constant, place] of report.entries(value, `${parent}/constants`)) {
-    if (isJson(constant)) constants.set(column, { value: constant, place });
+    if (isJson(constant)) constants.set(column, { value: constant, place, origin: undefined });
     else report.fault(place, 'must be a JSON value');
   }
   return constants;

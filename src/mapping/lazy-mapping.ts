@@ -1,13 +1,14 @@
 import type { JsonObject } from '../events.ts';
 import { compileField } from './field.ts';
-import type { MappingDraft } from './inherit.ts';
+import { type MappingDraft, placeOfConstant } from './inherit.ts';
 import type { SourcePath } from './path.ts';
-import type { CompiledField, CompiledMapping } from './types.ts';
+import type { CompiledField, CompiledMapping, ConstantOrigin } from './types.ts';
 import type { ZoneSource } from './zone-source.ts';
 
 interface Built {
   readonly fields: readonly CompiledField[];
   readonly constants: JsonObject;
+  readonly constantOrigins: ReadonlyMap<string, ConstantOrigin>;
   readonly sources: readonly SourcePath[];
 }
 
@@ -59,6 +60,10 @@ export class LazyMapping implements CompiledMapping {
     return this.#build().constants;
   }
 
+  get constantOrigins(): ReadonlyMap<string, ConstantOrigin> {
+    return this.#build().constantOrigins;
+  }
+
   get sources(): readonly SourcePath[] {
     return this.#build().sources;
   }
@@ -78,6 +83,12 @@ function build(draft: MappingDraft, key: readonly string[], zones: readonly Zone
     ),
     constants: Object.fromEntries(
       [...draft.constants].map(([column, { value }]) => [column, value]),
+    ),
+    constantOrigins: new Map(
+      [...draft.constants].map(([column, { origin = draft }]) => [
+        column,
+        { place: placeOfConstant(origin, column), inheritedFrom: origin.template },
+      ]),
     ),
     sources: [
       ...draft.fields.map(({ path }) => path),

@@ -3,7 +3,6 @@ import type { JsonObject, JsonValue } from '../events.ts';
 import type { FieldType } from './document.ts';
 import { compilePath, type SourcePath } from './path.ts';
 import type { Report } from './report.ts';
-import { didYouMean } from './suggest.ts';
 import { type NamedTransform, readTransform, type Transform } from './transforms.ts';
 import { isJson, isObject, isScalar, listOf } from './values.ts';
 import type { OnUnmapped, ValueMap } from './value-map.ts';
@@ -185,7 +184,7 @@ function readMapName(
   usedMaps.add(value);
   const map = valueMaps.get(value);
   if (map === undefined) {
-    const hint = didYouMean(value, valueMaps.keys());
+    const hint = report.didYouMean(value, valueMaps);
     report.fault(place, `there is no value map ${JSON.stringify(value)}${hint}`);
   }
   return map;

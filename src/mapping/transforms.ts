@@ -1,7 +1,6 @@
 import { ConfigurationError } from '../errors.ts';
 import type { JsonObject, JsonValue } from '../events.ts';
 import type { Report } from './report.ts';
-import { didYouMean } from './suggest.ts';
 import type { Convert } from './types.ts';
 import { isJson, isObject, Refused } from './values.ts';
 
@@ -64,7 +63,7 @@ export function readTransform(
   }
   const transform = known.get(name);
   if (transform === undefined) {
-    const hint = didYouMean(name, known.keys());
+    const hint = report.didYouMean(name, known);
     report.fault(place, `no transform ${JSON.stringify(name)} is registered${hint}`);
     return undefined;
   }

@@ -96,13 +96,13 @@ function isSame(a: JsonValue, b: JsonValue): boolean {
     return Object.is(a, b);
   }
   if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const names = Object.keys(b);
+  const object = a as JsonObject;
+  const other = b as JsonObject;
+  const names = Object.keys(other);
   let count = 0;
-  for (const name in a) {
+  for (const name in object) {
     if (name !== names[count++]) return false;
-    if (!isSame((a as JsonObject)[name] as JsonValue, (b as JsonObject)[name] as JsonValue)) {
-      return false;
-    }
+    if (!isSame(object[name] as JsonValue, other[name] as JsonValue)) return false;
   }
   return count === names.length;
 }

@@ -44,12 +44,22 @@ export interface CompiledField {
   readonly inheritedFrom: string | undefined;
 }
 
+/** Where a constant comes from. */
+export interface ConstantOrigin {
+  /** Its JSON Pointer, within the document. */
+  readonly place: string;
+  /** The template it was inherited from. */
+  readonly inheritedFrom: string | undefined;
+}
+
 /** How one client's events of one type become rows. */
 export interface CompiledMapping {
   readonly table: string;
   readonly key: readonly string[];
   readonly fields: readonly CompiledField[];
   readonly constants: JsonObject;
+  /** Where those stand, by column. */
+  readonly constantOrigins: ReadonlyMap<string, ConstantOrigin>;
   /** What becomes of source fields that no rule reads. */
   readonly unmapped: 'ignore' | 'warn' | 'error';
   /** Every source a rule names, those that are dropped on purpose included. */

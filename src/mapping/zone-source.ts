@@ -1,7 +1,6 @@
 import type { JsonObject, JsonValue } from '../events.ts';
 import { compilePath, type SourcePath } from './path.ts';
 import type { Report } from './report.ts';
-import { didYouMean } from './suggest.ts';
 import { isObject, Refused } from './values.ts';
 import { findZone, type Zone, zoneNames } from './zone.ts';
 
@@ -16,7 +15,7 @@ export function readZone(report: Report, value: JsonValue, place: string): ZoneS
   if (typeof value === 'string') {
     const zone = findZone(value);
     if (zone !== undefined) return { zone };
-    report.fault(place, `is not an IANA time zone${didYouMean(value, zonesToName())}`);
+    report.fault(place, `is not an IANA time zone${report.didYouMean(value, zonesToName())}`);
     return STAND_IN;
   }
   if (!isObject(value)) {
@@ -41,7 +40,7 @@ const RENAMED: readonly string[] = [
 
 let named: readonly string[] | undefined;
 
-function zonesToName(): Iterable<string> {
+function zonesToName(): readonly string[] {
   return (named ??= [...RENAMED, ...zoneNames()]);
 }
 

@@ -248,6 +248,64 @@ describe('compileMappings', () => {
     ).toEqual([{ table: 'appointment', key: ['id', 'status'], columns: ['x'] }]);
   });
 
+  it('reads templates that extend one another by the thousand, in any order', () => {
+    const count = 20_000;
+    const names = Array.from({ length: count }, (_, i) => `t${String(i)}`);
+    const root = { mappings: { 'appointment.created': { fields: FIELDS } } };
+    const chain = names.map((name, i): [string, object] => [
+      name,
+      i === count - 1 ? root : { extends: names[i + 1], mappings: {} },
+    ]);
+    for (const templates of [chain, [...chain].reverse()]) {
+      const document = {
+        templates: Object.fromEntries(templates) as object,
+        clients: { a: { extends: 't0' } },
+      };
+      const mappings = compileMappings(JSON.stringify(document));
+      expect(resolveMapping(mappings, 'a', 'appointment.created')?.key).toEqual(['id']);
+    }
+    const circle = chain.with(-1, ['t19999', { extends: 't0', mappings: {} }]);
+    const document = {
+      templates: Object.fromEntries(circle) as object,
+      clients: { a: { extends: 't0' } },
+    };
+    expect(faultsOf(() => compileMappings(JSON.stringify(document)))).toMatchObject([
+      { path: '/templates/t19999/extends', message: 'extends a template that extends this one' },
+    ]);
+  });
+
+  it('tells what was meant wherever the same slip stands', () => {
+    const client = { timezone: 'Asia/Kolkat', mappings: {} };
+    const clients = Object.fromEntries(
+      Array.from({ length: 5_000 }, (_, i) => [`c${String(i)}`, client]),
+    );
+    const found = faultsOf(() => compileMappings(JSON.stringify({ clients })));
+    expect(found).toHaveLength(5_000);
+    expect(new Set(found.map(({ message }) => message))).toEqual(
+      new Set(['is not an IANA time zone; did you mean "Asia/Kolkata"?']),
+    );
+  });
+
+  it('no longer asks what was meant after thousands of different slips', () => {
+    const clients = Object.fromEntries(
+      Array.from({ length: 5_000 }, (_, i) => [
+        `c${String(i)}`,
+        {
+          timezone: `Asia/Kolkat${String(i % 10)}${'x'.repeat(1 + i / 1_000)}${String(i)}`,
+          mappings: {},
+        },
+      ]),
+    );
+    const [first, last] = [
+      { timezone: 'Asia/Kolkat', mappings: {} },
+      { extends: 'no', mappings: {} },
+    ];
+    const found = faultsOf(() => compileMappings({ clients: { first, ...clients, last } }));
+    expect(found[0]?.message).toBe('is not an IANA time zone; did you mean "Asia/Kolkata"?');
+    expect(found.at(-2)?.message).toBe('is not an IANA time zone');
+    expect(found).toHaveLength(5_002);
+  });
+
   it('refuses a type that is no type', () => {
     expect(() => compileMappings({ clients: {} }, { types: ['foo'] })).toThrow(ConfigurationError);
   });

@@ -107,6 +107,55 @@ describe('explainMapping', () => {
     ]);
   });
 
+  it('tells where a constant stands, and which template it was inherited from', () => {
+    const constants = (values: object): object => ({
+      'appointment.created': { constants: values, fields: { his_appointment_id: 'id' } },
+    });
+    const own = { extends: 'acme', mappings: constants({ source: 'HIS', site: 'S' }) };
+    const { clients, templates } = {
+      templates: {
+        root: { mappings: constants({ source: 'ROOT', version: 1 }) },
+        acme: { extends: 'root', mappings: constants({ source: 'ACME', vendor: 'ACME' }) },
+      },
+      // The second is like the first, and stands elsewhere.
+      clients: { a: own, b: structuredClone(own) },
+    };
+    const mappings = compileMappings({ templates, clients } as unknown as MappingDocument);
+    const event = { type: 'appointment.created', data: { his_appointment_id: 'A1' } };
+    for (const id of ['a', 'b']) {
+      const { columns } = explainMapping(mappings, id, event);
+      const shown = columns
+        .filter(({ source }) => source === null)
+        .map(({ column, place, inheritedFrom }) => [column, place, inheritedFrom]);
+      const at = 'mappings/appointment.created/constants';
+      expect(shown).toEqual([
+        ['source', `/clients/${id}/${at}/source`, null],
+        ['version', `/templates/root/${at}/version`, 'root'],
+        ['vendor', `/templates/acme/${at}/vendor`, 'acme'],
+        ['site', `/clients/${id}/${at}/site`, null],
+      ]);
+    }
+  });
+
+  it('tells which of several templates a field was inherited from', () => {
+    const mapping = (fields: object): object => ({
+      mappings: { 'appointment.created': { fields } },
+    });
+    const templates = {
+      root: mapping({ his_appointment_id: 'id', note: 'note' }),
+      acme: { extends: 'root', ...mapping({ room: 'room' }) },
+    };
+    const clients = { a: { extends: 'acme', ...mapping({ floor: 'floor' }) } };
+    const mappings = compileMappings({ templates, clients });
+    const { fields } = resolveMapping(mappings, 'a', 'appointment.created')!;
+    expect(fields.map(({ to, inheritedFrom }) => [to, inheritedFrom])).toEqual([
+      ['id', 'root'],
+      ['note', 'root'],
+      ['room', 'acme'],
+      ['floor', undefined],
+    ]);
+  });
+
   it('tells why a field is refused', () => {
     const refused = explain({ his_appointment_id: '', at: 'x', count: 'y' });
     expect(refused.status).toBe('refused');

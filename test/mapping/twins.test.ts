@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Fault, MappingDocumentError } from '../../src/errors.ts';
+import type { Fault, MappingDocumentError } from '../../src/errors.ts';
 import { compileMappings } from '../../src/mapping/compile.ts';
 import type { MappingDocument } from '../../src/mapping/document.ts';
 import { explainMapping } from '../../src/mapping/explain.ts';
@@ -91,6 +91,9 @@ describe('clients that write the same', () => {
       { a: 1 },
       { b: 1 },
       { a: 1, b: 1 },
+      { a: 1 },
+      [1, 2],
+      [1],
       null,
       false,
     ];
