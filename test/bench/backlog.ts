@@ -105,13 +105,14 @@ export async function benchBacklog(plan: Plan): Promise<void> {
     }
     plan.tell({
       group: 'backlog',
-      name: `memory while draining ${thousands(long)}, above that / with ${thousands(short)}`,
+      name: `memory while draining ${thousands(long)} events / while draining ${thousands(short)}`,
       unit: 'MiB',
       ...memory,
       values: memory.ours.map((most, i) => most - memory.baseline[i]!),
       scale: 'MiB',
       direction: 'at most',
       bar: 30,
+      note: 'what is judged is the difference',
     });
   } finally {
     await backlogs.close();

@@ -3,6 +3,7 @@ import { statfsSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem, type as systemType } from 'node:os';
 import { Client } from 'pg';
 import { missingPostgres, POSTGRES_URL } from '../support/databases.ts';
+import { ROOT } from '../support/spawn.ts';
 
 /** What the figures were measured on. */
 export interface Machine {
@@ -69,13 +70,17 @@ async function describePostgres(): Promise<string> {
   }
 }
 
-/** The commit that was measured. */
+/** The commit that was measured, and whether code was changed since. */
 export function revision(): string {
-  try {
-    return execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], {
+  const git = (...args: string[]): string =>
+    execFileSync('git', args, {
+      cwd: ROOT,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();
+  try {
+    const isChanged = git('status', '--porcelain', 'src', 'test/bench', 'package-lock.json') !== '';
+    return `${git('rev-parse', '--short', 'HEAD')}${isChanged ? '-dirty' : ''}`;
   } catch {
     return 'unknown';
   }

@@ -15,7 +15,7 @@ export interface Contest<T> {
 }
 
 /** Rounds of a row, and milliseconds that one side takes in each. */
-const ROUNDS = 41;
+const ROUNDS = 61;
 const SLICE = 10;
 
 let sink: unknown;
@@ -27,7 +27,7 @@ let sink: unknown;
 export async function compare<T>(contest: Contest<T>, plan: Plan): Promise<void> {
   const { group, name, bar, inputs, note } = contest;
   for (const side of ['ours', 'baseline'] as const) {
-    await time(contest[side], inputs, plan.volume(100, 1));
+    await time(contest[side], inputs, plan.volume(250, 1));
   }
   const rounds = plan.rounds(ROUNDS);
   const times: { ours: number[]; baseline: number[] } = { ours: [], baseline: [] };

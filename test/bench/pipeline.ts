@@ -58,7 +58,7 @@ export async function benchPipeline(plan: Plan): Promise<void> {
     await compare(
       {
         group,
-        name: `${name}: the same / the floor at that size`,
+        name: `all of that, ${name} / ${floor}, ${name}`,
         bar: 2,
         inputs,
         ours: pipeline,

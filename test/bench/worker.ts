@@ -1,6 +1,7 @@
 /** Processes of the benchmark's own that are asked something and answer. */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { ROOT } from '../support/spawn.ts';
 
 /** A process that answers one question at a time. */
@@ -10,6 +11,9 @@ export interface Worker<Question, Answer> {
   /** Ends it. */
   stop(): Promise<void>;
 }
+
+type Reply<Answer> =
+  { readonly ok: true; readonly answer: Answer } | { readonly ok: false; readonly error: string };
 
 /** Starts a file of this folder as a process of its own. */
 export function startWorker<Question extends object, Answer>(
@@ -42,8 +46,9 @@ export function startWorker<Question extends object, Answer>(
       new Promise((resolve, reject) => {
         if (isOver) throw new Error(`${file} has ended`);
         failed = reject;
-        child.once('message', (answer) => {
-          resolve(answer as Answer);
+        child.once('message', (reply: Reply<Answer>) => {
+          if (reply.ok) resolve(reply.answer);
+          else reject(new Error(`${file}: ${reply.error}`));
         });
         child.send(question);
       }),
@@ -59,8 +64,10 @@ export function startWorker<Question extends object, Answer>(
 /** In such a process: answers questions until nobody is left to ask. */
 export function answer(work: (question: never) => Promise<unknown>): void {
   process.on('message', (question) => {
-    // What is thrown ends the process, and with it the benchmark.
-    void work(question as never).then((result) => process.send!(result));
+    work(question as never).then(
+      (answer) => process.send!({ ok: true, answer }),
+      (error: unknown) => process.send!({ ok: false, error: inspect(error) }),
+    );
   });
   process.once('disconnect', () => process.exit());
 }

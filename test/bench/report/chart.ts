@@ -87,9 +87,8 @@ export function namesOf({ name, baseline }: Row): readonly string[] {
 }
 
 /** Whether the row says how many times as fast, of what was measured as times. */
-const isInverted = ({ ours, baseline, median }: Row): boolean =>
-  baseline !== null &&
-  Math.abs(Math.log((median * ours) / baseline)) < Math.abs(Math.log((median * baseline) / ours));
+const isInverted = ({ direction, unit, scale }: Row): boolean =>
+  direction === 'at least' && scale === '×' && ['ns', 'µs', 'ms', 's'].includes(unit);
 
 const goalOf = (row: Row): string =>
   (row.direction === 'at least') === isInverted(row) ? 'shorter' : 'longer';

@@ -16,6 +16,11 @@ const ASSUMED = {
   /** Of the Buktor row an event writes; hospitals update rows many times. */
   updatesPerRow: 5,
   rowBytes: 500,
+  busyHour: 3,
+  /** Milliseconds. */
+  flush: 2,
+  roundTrip: 50,
+  smallBatch: 10,
 } as const;
 
 const DAY = 86_400;
@@ -24,6 +29,7 @@ const STAGES = [1, 100, 1_000, 10_000];
 /** The page about growing, with every figure taken from a row or from an assumption. */
 export function scalingPage({ rows }: Report): string {
   const row = finder(rows);
+  const { cite, list } = references();
   const [cpuName, single] = ['2 receivers with 64 connections each', '1 receiver with 64'];
   const receiverCpu = row('scale', `CPU of the receivers an event, ${cpuName}`);
   const postgresCpu = row('scale', `CPU of Postgres an event, ${cpuName}`);
@@ -62,8 +68,8 @@ export function scalingPage({ rows }: Report): string {
       numeral(count * perHospital),
       numeral((count * perHospital) / DAY),
       numeral(speed),
-      numeral(coresFor(receiver, speed)),
-      numeral(coresFor(database, speed)),
+      cores(coresFor(receiver, speed)),
+      cores(coresFor(database, speed)),
       bytes(count * perHospital * (bodyDays * bodyBytes + keyDays * key.ours)),
     ];
   });
@@ -73,7 +79,7 @@ export function scalingPage({ rows }: Report): string {
 <!-- Made by \`npm run bench:docs\` of benchmarks.json. Do not edit. -->
 
 How many receivers, how much Postgres, and what gives way first. Every figure here is an **assumption** of the
-first table, a **row** of [the benchmarks](benchmarks.md), named where it is used, or arithmetic on the two. The rows
+first table, a **row** of [the benchmarks](benchmarks.md) (M1, M2 …, listed [at the end](#what-was-measured)), or arithmetic on the two. The rows
 were measured on one small machine: measure yours (\`npm run bench -- scale growth\`), and the arithmetic stays.
 
 ## What is assumed
@@ -90,6 +96,10 @@ were measured on one small machine: measure yours (\`npm run bench -- scale grow
 | Processors are busy at the peak | ${numeral(100 * utilisation)} % |
 | Events about one row | ${numeral(ASSUMED.updatesPerRow)} |
 | A row of Buktor's tables, indexes included | ${numeral(ASSUMED.rowBytes)} bytes |
+| A busy hour, over the mean one | ${numeral(ASSUMED.busyHour)} × |
+| A flush of a network disk | ${numeral(ASSUMED.flush)} ms |
+| A round trip from a hospital to the receiver | ${numeral(ASSUMED.roundTrip)} ms |
+| Events a commit, where receivers have little to do | ${numeral(ASSUMED.smallBatch)} |
 
 So a country is ${numeral(eventsADay / DAY)} events a second in the mean, and **${numeral(national)} at its peak**. One
 hospital is ${numeral(perHospital / DAY)}, and ${numeral(peakOf(1))} at its peak.
@@ -111,8 +121,8 @@ ${stages.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}
 
 ## Receivers
 
-A receiver takes ${numeral(receiver)} µs of processor time an event, Postgres ${numeral(database)} µs (${cite(receiverCpu)}; ${cite(postgresCpu)},
-both for "${single}"). A receiver is one thread: count a core each, and start as many processes as cores. They share nothing but the database,
+A receiver takes ${numeral(receiver)} µs of processor time an event, Postgres ${numeral(database)} µs (${cite(receiverCpu)}, ${cite(postgresCpu)},
+of "${single}"). A receiver is one thread: count a core each, and start as many processes as cores. They share nothing but the database,
 need no order among themselves, and any of them takes any event, so a plain load balancer does.
 With two receivers instead of one, each as loaded as the one, an event costs ${numeral(scaling.median)} × the processor
 time (${cite(scaling)}).
@@ -132,9 +142,10 @@ time (${cite(scaling)}).
 
 ## Postgres
 
-- **Processors**: ${numeral(coresFor(database, national))} cores at the peak, by the table above.
-- **Commits**: each waits for the disk. At the peak with full batches of 128 that is ${numeral(national / 128)} a second; with batches of 10, which many receivers with little to do would
-  make, ${numeral(national / 10)}. A disk with a write cache that survives a power cut makes either unremarkable; a network disk of 2 ms a flush allows 500 a second on each connection.
+- **Processors**: ${numeral(coresFor(database, national))} cores at the peak, by the table above. All processes of Postgres are in it, but the tables were small: vacuum of
+  large ones comes on top, at night.
+- **Commits**: each waits for the disk. At the peak with full batches of 128 that is ${numeral(national / 128)} a second; with batches of ${numeral(ASSUMED.smallBatch)}, as many receivers with little to do
+  make, ${numeral(national / ASSUMED.smallBatch)}. A disk with a write cache that survives a power cut makes either unremarkable; a network disk of ${numeral(ASSUMED.flush)} ms a flush allows ${numeral(1_000 / ASSUMED.flush)} on each connection, and a receiver commits on two.
 - **Inbox**: an entry without its body takes ${numeral(key.ours)} bytes, indexes included (${cite(key)}). A day of a country brings ${bytes(keys(1))} of
   entries and ${bytes(eventsADay * bodyBytes)} of bodies: with bodies for ${numeral(bodyDays)} days and keys for ${numeral(keyDays)}, **${bytes(bodies + keys(keyDays))}**. Keys for a whole year
   would be ${bytes(keys(365))}.
@@ -156,14 +167,13 @@ Set \`autovacuum_vacuum_scale_factor = 0.01\` on \`his_events\`: the default wai
 
 A single \`his_events\` of ${numeral(eventsADay * keyDays)} entries works, but one VACUUM of it is long. Partition it **by hash of the
 client**: the client is part of the primary key, so an event stays unique over all partitions (by time it would not, see
-[stores](stores.md#growth)). Vacuum then runs on several at once, and a partition's indexes are a sixteenth as large. Take the statement for \`his_events\` of
-\`migrations(…)\` and add to it:
+[stores](stores.md#growth)). Vacuum then runs on several at once, and an index is a sixteenth as large. In what \`migrations(…)\` prints, add
+\`PARTITION BY HASH (client_id)\` to \`CREATE TABLE his_events (…)\`, and make the partitions:
 
 \`\`\`sql
-CREATE TABLE his_events ( -- …as migrations() prints it
-) PARTITION BY HASH (client_id);
 CREATE TABLE his_events_0 PARTITION OF his_events FOR VALUES WITH (MODULUS 16, REMAINDER 0);
--- … to REMAINDER 15
+CREATE TABLE his_events_1 PARTITION OF his_events FOR VALUES WITH (MODULUS 16, REMAINDER 1);
+-- and so on, to REMAINDER 15
 \`\`\`
 
 Buktor's tables have the client in their key too, and are partitioned in the same way.
@@ -175,8 +185,8 @@ hospital is kept from being a small one's bad day.
 ## Senders
 
 A hospital's own sender has little to do: ${numeral(peakOf(1))} events a second at its peak, where \`sqliteOutbox\` delivered ${numeral(outbox.ours)} a second to a server beside it
-(${cite(outbox)}). Latency is what counts over a real network: 16 requests in flight at 50 ms each are ${numeral(16 / 0.05)} a second. An hour's outage of the receiver leaves ${numeral((perHospital / 24) * 3)} events queued in a
-busy hour (three times the mean), which is nothing: with ${numeral(200_000)} queued, the first delivery comes after ${numeral(start.median)} × the time of an empty queue
+(${cite(outbox)}). Latency is what counts over a real network: 16 requests in flight at ${numeral(ASSUMED.roundTrip)} ms each are ${numeral(16_000 / ASSUMED.roundTrip)} a second. A busy hour's outage of the receiver leaves ${numeral((perHospital / 24) * ASSUMED.busyHour)} events queued,
+which is nothing: with ${numeral(200_000)} queued, the first delivery comes after ${numeral(start.median)} × the time of an empty queue
 (${cite(start)}), and draining them takes ${numeral(memory.median)} MiB more than draining few (${cite(memory)}).
 
 A vendor who hosts many hospitals uses \`pgBossOutbox\`, with workers on several machines. One worker delivered ${numeral(boss.ours)} a second (${cite(boss)}),
@@ -209,6 +219,12 @@ transactions on that database short, since an old snapshot makes every claim ste
 | Quarantine | \`store.find({ state: 'quarantined' })\`, by client | it grows: a mapping is missing; at the quota (10,000) that client gets 503 |
 | Queued and dead events | \`sender.count()\` | queued grows for an hour; any dead letter |
 | Oldest event that is queued | the outbox | a day old: the horizon is seven |
+
+## What was measured
+
+| | group | row of [the benchmarks](benchmarks.md) | | |
+| --- | --- | --- | ---: | ---: |
+${list()}
 `;
 }
 
@@ -226,9 +242,34 @@ function finder(rows: readonly DatedRow[]): Finder {
   };
 }
 
-/** The row's name, for who wants to look it up. */
-const cite = ({ group, name }: DatedRow): string =>
-  `[\`${group}\`](benchmarks.md): "${name.replaceAll('|', '\\|')}"`;
+/** Gives every row that is referred to a number, and lists them. */
+function references(): { readonly cite: (row: DatedRow) => string; readonly list: () => string } {
+  const cited: DatedRow[] = [];
+  return {
+    cite(row) {
+      if (!cited.includes(row)) cited.push(row);
+      return `[M${String(cited.indexOf(row) + 1)}](#what-was-measured)`;
+    },
+    list: () =>
+      cited
+        .map(({ group, name, ours, baseline, unit, median, scale }, i) => {
+          const cells = [
+            `M${String(i + 1)}`,
+            `\`${group}\``,
+            name.replaceAll('|', '\\|'),
+            [ours, baseline]
+              .filter((value) => value !== null)
+              .map(numeral)
+              .join(' / ') + ` ${unit}`,
+            `${numeral(median)} ${scale}`,
+          ];
+          return `| ${cells.join(' | ')} |`;
+        })
+        .join('\n'),
+  };
+}
+
+const cores = (count: number): string => (count < 0.01 ? '< 0.01' : numeral(count));
 
 function bytes(count: number): string {
   const units = ['bytes', 'KB', 'MB', 'GB', 'TB'];
