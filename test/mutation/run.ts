@@ -37,7 +37,7 @@ async function mutate({ mutate, tests }: MutationGroup): Promise<readonly Mutant
     reporters: ['json'],
     jsonReporter: { fileName: join(folder, 'report.json') },
     warnings: false,
-    logLevel: 'warn' as NonNullable<Options['logLevel']>,
+    logLevel: 'warn' as never,
     allowConsoleColors: false,
   };
   process.env['MUTATION_TESTS'] = tests.join();
@@ -56,7 +56,7 @@ interface Score {
 const percent = ({ noticed, all }: Score): number => (100 * noticed) / all;
 
 function show(result: MutantResult): string {
-  const { fileName, location, mutatorName, replacement = '', status } = result;
+  const { fileName, location, mutatorName, replacement, status } = result;
   const place = `${relative(ROOT, fileName)}:${String(location.start.line)}:${String(location.start.column)}`;
   const text = replacement.replace(/\s+/g, ' ').slice(0, 100);
   return `  ${status} ${place} ${mutatorName}: ${text}`;

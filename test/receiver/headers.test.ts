@@ -27,9 +27,9 @@ describe('headerValues', () => {
   });
 
   it('takes no inherited member for a header', () => {
-    expect(headerValues(Object.create({ 'client-id': '1' }) as Record<string, string>, 'client-id')).toEqual(
-      [],
-    );
+    expect(
+      headerValues(Object.create({ 'client-id': '1' }) as Record<string, string>, 'client-id'),
+    ).toEqual([]);
     expect(headerValues({}, 'constructor')).toEqual([]);
   });
 
@@ -87,6 +87,7 @@ describe('isPlainJson', () => {
     'application/json ;',
     'application/json; charset=utf-8',
     'application/json;charset=UTF-8',
+    'application/json; charset=utf-8 \t',
     'application/json\t;\tCharSet="utf-8"',
     'application/json; charset=utf-8; ;; v=1',
     'application/json; profile="a;\\"b\\\\ charset=utf-16"',
@@ -102,6 +103,7 @@ describe('isPlainJson', () => {
     'json',
     'text/json',
     'xapplication/json',
+    'xapplication/json;',
     'application/jsonx',
     'application/json x',
     'application/json, application/json',
