@@ -121,7 +121,7 @@ function collectWord(node: ts.Node): void {
 }
 
 /** Compiles the text of a module, with its counters. */
-export function instrument(source: string, fileName: string): string {
+function instrument(source: string, fileName: string): string {
   return ts.transpileModule(source, {
     fileName,
     compilerOptions: {
@@ -134,12 +134,16 @@ export function instrument(source: string, fileName: string): string {
   }).outputText;
 }
 
-const SOURCES = new URL('../../src/', import.meta.url).href;
-const PLANTED = /planted[^/]*\.ts$/;
+const covered: string[] = [new URL('../../src/', import.meta.url).href];
+
+/** Counts in what begins with this address too. */
+export function cover(url: string): void {
+  covered.push(url);
+}
 
 registerHooks({
   load(url, context, nextLoad) {
-    if (!(url.startsWith(SOURCES) || PLANTED.test(url)) || !url.endsWith('.ts')) {
+    if (!url.endsWith('.ts') || !covered.some((start) => url.startsWith(start))) {
       return nextLoad(url, context);
     }
     const file = fileURLToPath(url);

@@ -41,7 +41,7 @@ describe('npm run fuzz', () => {
     expect(status, stdout).toBe(0);
     for (const name of ['json', 'receiver', 'mapping', 'timestamp', 'headers']) {
       const [, runs, covered] = new RegExp(`${name}: (\\d+) runs, (\\d+) of`).exec(stdout)!;
-      expect(Number(runs)).toBeGreaterThan(20);
+      expect(Number(runs)).toBeGreaterThan(10);
       expect(Number(covered)).toBeGreaterThan(20);
     }
     expect(readdirSync(join(folder, 'json')).length).toBeGreaterThan(0);

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import './coverage.ts';
+import { cover } from './coverage.ts';
 import { fuzz, type Target } from './loop.ts';
 import { watch } from './watchdog.ts';
 
@@ -30,13 +30,14 @@ const { values } = parseArgs({
 });
 
 /** Loaded after the counters are in place. */
-async function load(path: string): Promise<readonly Target[]> {
-  return ((await import(path)) as { TARGETS: readonly Target[] }).TARGETS;
+async function load(url: string): Promise<readonly Target[]> {
+  cover(url);
+  return ((await import(url)) as { TARGETS: readonly Target[] }).TARGETS;
 }
 
-const all = await load(
-  values.planted === undefined ? './targets.ts' : pathToFileURL(values.planted).href,
-);
+const all = await (values.planted === undefined
+  ? import('./targets.ts').then(({ TARGETS }) => TARGETS)
+  : load(pathToFileURL(values.planted).href));
 const targets = all.filter(({ name }) => values.target === undefined || name === values.target);
 if (targets.length === 0) {
   throw new Error(`--target is one of ${all.map(({ name }) => name).join(', ')}`);

@@ -71,7 +71,7 @@ describe('the runtime tree', () => {
 
 describe('docs/security.md', () => {
   const page = read('docs/security.md').replace(/\s+/g, ' ');
-  const named = [...page.matchAll(/“([^”]+)” \(`(test\/[^`]+)`\)/g)];
+  const named = [...page.matchAll(/“([^”]+)” \(`((?:test|src\/testing)\/[^`]+)`\)/g)];
 
   it('names tests that exist', () => {
     expect(named.length).toBeGreaterThan(40);
