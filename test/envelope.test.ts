@@ -65,8 +65,36 @@ describe('validateEnvelope', () => {
     expect(errorsOf(value)).toMatchObject([{ path: '', message: 'must be an object' }]);
   });
 
-  it.each(['', 'a b', 'é', 'tab\t', 'x'.repeat(256), 7, null])('refuses the id %j', (event_id) => {
-    expect(errorsOf({ ...sample, event_id })).toMatchObject([{ path: '/event_id' }]);
+  it.each(['', 'a b', 'é', 'tab\t', 'x'.repeat(256)])('refuses the id %j', (event_id) => {
+    expect(errorsOf({ ...sample, event_id })).toEqual([
+      { path: '/event_id', message: 'must be 1 to 255 visible ASCII characters' },
+    ]);
+  });
+
+  it.each([7, null, ['evt_1'], { id: 'evt_1' }])('refuses the id %j, which is no text', (id) => {
+    expect(errorsOf({ ...sample, event_id: id })).toEqual([
+      { path: '/event_id', message: 'must be a string' },
+    ]);
+  });
+
+  it('says of each member what it must be', () => {
+    const wrong = { event_id: 1, timestamp: 2, type: 3, operation: 4, source: 5 };
+    for (const [name, value] of Object.entries(wrong)) {
+      expect(errorsOf({ ...sample, [name]: value })).toEqual([
+        { path: `/${name}`, message: 'must be a string' },
+      ]);
+    }
+    for (const data of [null, [], 'x', 7]) {
+      expect(errorsOf({ ...sample, data })).toEqual([
+        { path: '/data', message: 'must be an object' },
+      ]);
+    }
+    expect(errorsOf({ ...sample, timestamp: 'x' })).toEqual([
+      {
+        path: '/timestamp',
+        message: 'must be an RFC 3339 date-time with an offset, such as 2025-01-08T12:00:00Z',
+      },
+    ]);
   });
 
   it.each(['x', '~', '!', 'x'.repeat(255), '0193-uuid', 'a/b#c"d'])('accepts the id %j', (id) => {
@@ -77,6 +105,7 @@ describe('validateEnvelope', () => {
     expect(errorsOf({ ...sample, timestamp: '2025-03-02T10:30:45' })).toEqual([
       { path: '/timestamp', message: expect.stringContaining('RFC 3339') as string },
     ]);
+    expect(errorsOf({ ...sample, timestamp: '2025-03-02T10:30:45+05:30' })).toEqual([]);
   });
 
   it('ignores members it does not know', () => {
@@ -122,6 +151,10 @@ describe('the shorthand', () => {
     expect(isShorthand({ ...flat, data: {} })).toBe(false);
     expect(isShorthand([])).toBe(false);
     expect(isShorthand(null)).toBe(false);
+    expect(isShorthand('event_type')).toBe(false);
+    const list = Object.assign(['x'], { event_type: 'appointment.created' });
+    expect(isShorthand(list)).toBe(false);
+    expect(isShorthand(Object.create(flat) as JsonObject)).toBe(false);
   });
 
   it('becomes an envelope with the digest as its id and the receipt as its time', () => {
@@ -152,5 +185,7 @@ describe('eventIdOf', () => {
     expect(eventIdOf({})).toBeUndefined();
     expect(eventIdOf([])).toBeUndefined();
     expect(eventIdOf(null)).toBeUndefined();
+    expect(eventIdOf('evt_1')).toBeUndefined();
+    expect(eventIdOf(Object.create({ event_id: 'evt_1' }) as JsonObject)).toBeUndefined();
   });
 });

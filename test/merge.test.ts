@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { atVersion, mergeChanges, type VersionedValues, versionOf } from '../src/merge.ts';
+import {
+  atVersion,
+  DELETED_AT,
+  mergeChanges,
+  type VersionedValues,
+  versionOf,
+} from '../src/merge.ts';
 
 const NOTHING: VersionedValues = { values: {}, versions: {} };
 const at = (second: number) => `2025-01-08T12:00:0${String(second)}.000000000Z`;
@@ -79,7 +85,19 @@ describe('mergeChanges', () => {
   });
 });
 
+describe('DELETED_AT', () => {
+  it('is the column of docs/stores.md', () => {
+    expect(DELETED_AT).toBe('his_deleted_at');
+  });
+});
+
 describe('versionOf', () => {
+  it('is time, rank and event_id as one text', () => {
+    expect(versionOf(at(0), 'created', 'e1')).toBe('2025-01-08T12:00:00.000000000Z/0/e1');
+    expect(versionOf(at(0), 'updated', 'e1')).toBe('2025-01-08T12:00:00.000000000Z/1/e1');
+    expect(versionOf(at(0), 'deleted', 'e1')).toBe('2025-01-08T12:00:00.000000000Z/2/e1');
+  });
+
   it('orders by time, then rank, then event_id bytewise', () => {
     const ordered = [
       versionOf(at(0), 'deleted', 'zzz'),

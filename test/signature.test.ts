@@ -191,6 +191,13 @@ describe('verifySignature', () => {
 
   it('refuses to be configured with no secret, or with a notAfter that is no date', () => {
     expect(() => verifySignature(body, good, [])).toThrow(ConfigurationError);
+    expect(() => verifySignature(body, good, [])).toThrow('At least one secret is needed.');
+    expect(() => verifySignature(body, good, ' ')).toThrow(
+      /must be a string or bytes, and not empty/,
+    );
+    expect(() => verifySignature(body, good, { secret: 's', notAfter: 'soon' })).toThrow(
+      /notAfter must be a Date, or RFC 3339/,
+    );
     for (const notAfter of ['soon', '2099-01-01', '2099-01-01T00:00:00', new Date(NaN), null, 7]) {
       const secret = { secret: 's', notAfter: notAfter as Date };
       expect(() => verifySignature(body, good, secret)).toThrow(ConfigurationError);

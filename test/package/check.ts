@@ -83,6 +83,15 @@ try {
     output: Object.keys(scripts).join(),
   });
 
+  const lock = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { hasInstallScript?: boolean }>;
+  };
+  const tree = Object.entries(lock.packages);
+  check('no install script in what comes along', {
+    ok: tree.length > 5 && tree.every(([, { hasInstallScript }]) => hasInstallScript !== true),
+    output: tree.map(([place]) => place).join('\n'),
+  });
+
   for (const file of ['use.mjs', 'use.cjs']) copyFileSync(join(HERE, file), join(project, file));
   for (const node of NODES) {
     for (const file of ['use.mjs', 'use.cjs']) {

@@ -7,6 +7,7 @@ import type { MappingSet } from '../../src/mapping/types.ts';
 import type { MappingDocument } from '../../src/mapping/document.ts';
 import { bearerTokens, type Client } from '../../src/receiver/clients.ts';
 import { createReceiver } from '../../src/receiver/receiver.ts';
+import type { ReceiverRequest } from '../../src/receiver/types.ts';
 import { signRequest } from '../../src/sender/request.ts';
 import { generateSignature } from '../../src/signature.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
@@ -158,6 +159,9 @@ describe("the document's cURL", () => {
         ],
       },
     });
+    expect((await entries(store))[0]!.reason).toMatch(
+      /^The body is not a valid event\.\nthe flat form with event_type is for sandbox clients\n/,
+    );
     const kept = [{ form: 'envelope', state: 'quarantined', code: 'invalid_envelope' }];
     expect(await entries(store)).toMatchObject(kept);
     expect(await receiver.replay()).toMatchObject({ applied: 0, refused: 1 });
@@ -185,11 +189,130 @@ describe("the document's cURL", () => {
       status: 400,
       body: { errors: [{ path: '/event_type', message: 'is not a supported event type' }] },
     });
+    const badId = { ...flat, event_id: 'a b' };
+    expect((await post(receiver, badId, {}, 'sandbox')).body.errors).toMatchObject([
+      { path: '/event_id' },
+    ]);
+    expect(
+      (await post(receiver, event({ type: 'appointment.create' }))).body.errors,
+    ).toContainEqual({ path: '/type', message: 'is not a supported event type' });
     const { his_appointment_id: _, ...data } = sample.data;
     expect(await post(receiver, { ...sample, data })).toMatchObject({
       status: 422,
       body: { errors: [{ path: '/data/his_appointment_id', message: 'is required' }] },
     });
+  });
+});
+
+describe('a request', () => {
+  const send = (request: Partial<ReceiverRequest>, limits = {}) => {
+    const { receiver, results } = fixture({ limits });
+    const body = Buffer.from(SAMPLE_REQUEST);
+    const whole = { method: 'POST', headers: signedHeaders(body), body, ...request };
+    return receiver.receive(whole).then((answer) => ({ answer, result: results[0]! }));
+  };
+  async function* never(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('{');
+    await new Promise(() => undefined);
+  }
+  async function* aborted(): AsyncGenerator<Uint8Array> {
+    yield await Promise.resolve(Buffer.from('{'));
+    throw new Error('aborted');
+  }
+  const headers = signedHeaders(SAMPLE_REQUEST);
+
+  it.each<[string, Partial<ReceiverRequest>, number, string, string | null]>([
+    ['with another method', { method: 'PUT' }, 405, 'method_not_allowed', null],
+    [
+      'of another type',
+      { headers: { ...headers, 'content-type': 'text/plain' } },
+      415,
+      'unsupported_media_type',
+      null,
+    ],
+    [
+      'with an unknown token',
+      { headers: { ...headers, authorization: 'Bearer x' } },
+      401,
+      'unauthorized',
+      null,
+    ],
+    [
+      'with a wrong signature',
+      { headers: { ...headers, 'buktor-signature': 'f'.repeat(64) } },
+      401,
+      'unauthorized',
+      '1001',
+    ],
+    [
+      'of another client',
+      { headers: { ...headers, 'client-id': '1002' } },
+      403,
+      'client_mismatch',
+      '1001',
+    ],
+    ['with a large body', { body: Buffer.alloc(1001) }, 413, 'payload_too_large', '1001'],
+    ['with a slow body', { body: never() }, 408, 'request_timeout', '1001'],
+    ['with a body that breaks off', { body: aborted() }, 408, 'request_timeout', '1001'],
+    ['with a parsed body', { body: { event_id: 'e1' } }, 500, 'body_already_parsed', '1001'],
+  ])(
+    '%s is refused, and the host is told whose it was',
+    async (_, request, status, code, client) => {
+      const limits = { bodyBytes: 1000, bodyTimeout: 20 };
+      const { answer, result } = await send(request, limits);
+      expect(answer.status).toBe(status);
+      expect(JSON.parse(answer.body)).toMatchObject({ status: 'error', code });
+      expect(result).toMatchObject({ status, code, clientId: client });
+    },
+  );
+
+  it('that is too large is told the limit', async () => {
+    const { answer } = await send({ body: Buffer.alloc(1001) }, { bodyBytes: 1000 });
+    expect(JSON.parse(answer.body)).toEqual({
+      status: 'error',
+      code: 'payload_too_large',
+      message: 'The body is larger than 1000 bytes.',
+    });
+  });
+
+  it('is answered with JSON that nobody keeps', async () => {
+    const common = {
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+    };
+    expect((await send({})).answer.headers).toEqual(common);
+    const { answer } = await send({ method: 'GET' });
+    expect(answer.headers).toEqual({ ...common, allow: 'POST' });
+    const invalid = Buffer.from('x');
+    const { answer: other } = await send({ body: invalid, headers: signedHeaders(invalid) });
+    expect(other.headers).toEqual(common);
+  });
+});
+
+describe('the tombstone', () => {
+  const visit = (type: string, second: number) =>
+    event({
+      event_id: `${type}-${String(second)}`,
+      type: `appointment.${type}`,
+      operation: type,
+      timestamp: `2025-01-08T12:00:0${String(second)}Z`,
+    });
+  const mappings = compileMappings({
+    clients: {
+      '1001': { mappings: { 'appointment.*': { fields: { his_appointment_id: 'id' } } } },
+    },
+  });
+
+  it('is set by deleted, lifted by a newer created, and left alone by updated', async () => {
+    const { receiver, store } = fixture({ mappings });
+    const tombstone = () => store.rows('appointment')[0]!['his_deleted_at'];
+    await post(receiver, visit('updated', 1));
+    expect(tombstone() ?? null).toBeNull();
+    await post(receiver, visit('deleted', 2));
+    await post(receiver, visit('updated', 3));
+    expect(tombstone()).toBe('2025-01-08T12:00:02.000000000Z');
+    await post(receiver, visit('created', 4));
+    expect(tombstone()).toBeNull();
   });
 });
 
@@ -336,6 +459,10 @@ describe('quarantine and replay', () => {
       'transform_failed',
     ]);
     for (const { reason } of kept) expect(reason).not.toContain('SECRET');
+    expect(kept.map(({ form }) => form)).toEqual(kept.map(() => 'envelope'));
+    expect(kept.find(({ eventId }) => eventId === 'e1')).toMatchObject({
+      code: 'invalid_envelope',
+    });
     expect(await receiver.replay()).toMatchObject({ refused: 7 });
     expect((await entries(store)).length).toBe(8);
   });
@@ -379,6 +506,27 @@ describe('quarantine and replay', () => {
     expect(Buffer.from(kept!.body!).toString()).toContain('second');
     expect(await receiver.replay()).toMatchObject({ applied: 1 });
     expect(store.rows('appointment')).toMatchObject([{ s: 'second' }]);
+  });
+
+  it('that is refused again leaves a resend that came while it ran', async () => {
+    let atLookUp: (() => Promise<void>) | undefined;
+    const { receiver, store } = fixture({
+      mappings: async () => {
+        await atLookUp?.();
+        return none;
+      },
+    });
+    expect(
+      (await post(receiver, event({}, { his_status: 'first' }), {}, 'token-1002')).status,
+    ).toBe(422);
+    atLookUp = async () => {
+      atLookUp = undefined;
+      const second = event({}, { his_status: 'second' });
+      expect((await post(receiver, second, {}, 'token-1002')).status).toBe(422);
+    };
+    await receiver.replay();
+    const [kept] = await entries(store);
+    expect(Buffer.from(kept!.body!).toString()).toContain('second');
   });
 
   it('reports what could not be applied again by force', async () => {
@@ -506,10 +654,30 @@ describe('a store that fails', () => {
     'answers 500, never 200, to verdicts such as %j',
     async (verdicts) => {
       const commit = () => Promise.resolve(verdicts as unknown as Verdict[]);
-      const { receiver } = fixture({ store: failing({ commit }) });
+      const { receiver, results } = fixture({ store: failing({ commit }) });
       expect((await post(receiver, SAMPLE_REQUEST)).status).toBe(500);
+      expect(results[0]!.error).toBeInstanceOf(Error);
     },
   );
+
+  it('says so where a store gives a verdict that nobody knows', async () => {
+    const commit = () => Promise.resolve(['failed'] as unknown as Verdict[]);
+    const { receiver, results } = fixture({ store: failing({ commit }) });
+    await post(receiver, SAMPLE_REQUEST);
+    expect(results[0]!.error).toEqual(new StorageError('The store gave a verdict nobody knows.'));
+  });
+
+  it('answers 422 where a declined event is refused', async () => {
+    const declined = compileMappings({
+      clients: { '1001': { mappings: { 'appointment.*': null } } },
+    });
+    const commit = () => Promise.resolve([{ rejected: 'no', column: 'x' }]);
+    const { receiver } = fixture({ store: failing({ commit }), mappings: declined });
+    expect(await post(receiver, SAMPLE_REQUEST)).toMatchObject({
+      status: 422,
+      body: { code: 'constraint_failed', message: 'Column x refuses the row: no' },
+    });
+  });
 
   it('answers 500 when quarantine fails', async () => {
     const { receiver } = fixture({ store: failing({ quarantine: broken }) });

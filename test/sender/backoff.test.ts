@@ -60,9 +60,13 @@ describe('nextAttemptAt', () => {
   });
 
   it('tries for seven days, and for 72 hours at the least', () => {
-    expect(policy.horizon).toBeGreaterThanOrEqual(72 * 3_600_000);
+    expect(policy.horizon).toBe(7 * DAY);
+    expect(Object.isFrozen(policy)).toBe(true);
     expect(next(700, 7 * DAY - 1)).toBe(7 * DAY - 1 + 900_000);
     expect(next(700, 7 * DAY)).toBeUndefined();
+    const later = { attempts: 700, firstAttemptAt: 3 * DAY };
+    expect(nextAttemptAt(later, policy, 8 * DAY, () => 0)).toBe(8 * DAY + 900_000);
+    expect(nextAttemptAt(later, policy, 10 * DAY, () => 0)).toBeUndefined();
   });
 
   it('makes as many attempts within the horizon as the docs say', () => {
@@ -89,16 +93,34 @@ describe('checkRetryPolicy', () => {
     expect(checkRetryPolicy({ maxDelay: 5 })).toEqual({ ...DEFAULT_RETRY_POLICY, maxDelay: 5 });
   });
 
-  it.each([
-    { factor: 0.5 },
-    { jitter: 1.1 },
-    { jitter: -0.1 },
-    { initialDelay: -1 },
-    { horizon: Infinity },
-    { maxDelay: NaN },
-    { maxRetryAfter: '5' },
-    { retries: 5 },
-  ])('refuses %o', (policy) => {
+  it('takes what is at the edge', () => {
+    const edge = {
+      initialDelay: 0,
+      factor: 1,
+      maxDelay: 0,
+      jitter: 1,
+      horizon: 0,
+      maxRetryAfter: 0,
+    };
+    expect(checkRetryPolicy(edge)).toEqual(edge);
+    expect(checkRetryPolicy({ ...edge, jitter: 0 })).toEqual({ ...edge, jitter: 0 });
+    expect(checkRetryPolicy({})).toEqual(DEFAULT_RETRY_POLICY);
+  });
+
+  it.each<[object, string]>([
+    [{ factor: 0.5 }, 'retry.factor must be a number, 1 or more.'],
+    [{ jitter: 1.1 }, 'retry.jitter must be a number, 0 to 1.'],
+    [{ jitter: -0.1 }, 'retry.jitter must be a number, 0 to 1.'],
+    [{ initialDelay: -1 }, 'retry.initialDelay must be a number, 0 or more.'],
+    [{ horizon: Infinity }, 'retry.horizon must be a number, 0 or more.'],
+    [{ maxDelay: NaN }, 'retry.maxDelay must be a number, 0 or more.'],
+    [{ maxRetryAfter: '5' }, 'retry.maxRetryAfter must be a number, 0 or more.'],
+    [
+      { retries: 5 },
+      'retry has no option retries; it has initialDelay, factor, maxDelay, jitter, horizon, maxRetryAfter.',
+    ],
+  ])('refuses %o', (policy, message) => {
     expect(() => checkRetryPolicy(policy as never)).toThrow(ConfigurationError);
+    expect(() => checkRetryPolicy(policy as never)).toThrow(message);
   });
 });
