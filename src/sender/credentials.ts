@@ -3,6 +3,9 @@ import type { Secret } from '../signature.ts';
 /** A value, or what is asked for it before every attempt: a renewed token takes effect by itself. */
 export type Provided<T> = T | (() => T | Promise<T>);
 
+/** Whose secret it is, in a warning. */
+export const SECRET_OWNER = 'The shared secret of a sender';
+
 /** What a request is signed and authorised with. */
 export interface Credentials {
   readonly token: string;

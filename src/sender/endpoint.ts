@@ -1,7 +1,13 @@
 import type { Secret } from '../signature.ts';
+import { warnOfShortSecret } from '../weak-secrets.ts';
 import { type Attempt, failedAttempt, type FetchLike, makeAttempt } from './attempt.ts';
 import type { Clock } from './clock.ts';
-import { type Credentials, type Provided, provideCredentials } from './credentials.ts';
+import {
+  type Credentials,
+  type Provided,
+  provideCredentials,
+  SECRET_OWNER,
+} from './credentials.ts';
 import type { PreparedEvent } from './event.ts';
 import { EndpointGate, type ProbePolicy } from './gate.ts';
 import { type LifecycleListener, tell } from './lifecycle.ts';
@@ -12,6 +18,8 @@ export interface EndpointSettings {
   readonly url: string;
   readonly token: Provided<string>;
   readonly secret: Provided<Secret>;
+  /** Nothing of worth is behind the secret, so it may be short. */
+  readonly isTrial: boolean;
   readonly clientId: string | undefined;
   readonly fetch: FetchLike;
   readonly timeout: number;
@@ -115,7 +123,7 @@ export class Endpoint {
   }
 
   async #sendWithProvided(body: string, signal: AbortSignal | undefined): Promise<Attempt> {
-    const { token, secret, timeout } = this.#settings;
+    const { token, secret, timeout, isTrial } = this.#settings;
     const start = performance.now();
     let credentials: Credentials;
     try {
@@ -124,6 +132,7 @@ export class Endpoint {
       // Whatever keeps them may be back in a moment. Its message may hold them, and is not repeated.
       return failedAttempt('retry', isAborted(signal) ? 'ABORTED' : 'CREDENTIALS_UNAVAILABLE');
     }
+    if (!isTrial) warnOfShortSecret(credentials.secret, SECRET_OWNER);
     const left = Math.max(1, timeout - (performance.now() - start));
     return this.#sendWith(credentials, body, left, signal);
   }
