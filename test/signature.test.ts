@@ -193,7 +193,7 @@ describe('verifySignature', () => {
     expect(() => verifySignature(body, good, [])).toThrow(ConfigurationError);
     expect(() => verifySignature(body, good, [])).toThrow('At least one secret is needed.');
     expect(() => verifySignature(body, good, ' ')).toThrow(
-      /must be a string or bytes, and not empty/,
+      /must be a string or bytes, and neither empty nor blank/,
     );
     expect(() => verifySignature(body, good, { secret: 's', notAfter: 'soon' })).toThrow(
       /notAfter must be a Date, or RFC 3339/,
