@@ -17,7 +17,7 @@ import type {
 } from '../stores/types.ts';
 import type { Timestamp } from '../timestamp.ts';
 import { checkData } from './data-schemas.ts';
-import { withDeadline } from './deadline.ts';
+import { isPending, withDeadline } from './deadline.ts';
 import type { Settings } from './options.ts';
 import { REFUSALS, type Refusal } from './responses.ts';
 
@@ -63,8 +63,8 @@ interface Draft {
 /** What a delivery is processed with. */
 export interface Processing {
   readonly settings: Settings;
-  /** Makes sure the store has the tables of a mapping set before it is used. */
-  readonly prepare: (mappings: MappingSet) => Promise<void>;
+  /** Makes sure the store has the tables of a mapping set before it is used; `undefined` if it has. */
+  readonly prepare: (mappings: MappingSet) => Promise<void> | undefined;
   /** Commits a change; `undefined` where there is no room for it. */
   readonly commit: (change: Change) => Promise<Verdict> | undefined;
   /** Keeps a refused event; `undefined` where there is no room for it. */
@@ -102,9 +102,10 @@ export async function processDelivery(
   }
 
   const { clientId } = delivery;
-  const mappings = await withDeadline('The mapping look-up', settings.limits.lookupTimeout, () =>
+  const found = withDeadline('The mapping look-up', settings.limits.lookupTimeout, () =>
     settings.mappings.find(clientId),
   );
+  const mappings = isPending(found) ? await found : found;
   const mapping = mappings && resolveMapping(mappings, clientId, event.type);
   if (mappings === undefined || mappings === null || mapping === undefined) {
     return refuse(draft, processing, {
@@ -130,7 +131,8 @@ export async function processDelivery(
     });
   }
 
-  await prepare(mappings);
+  const preparing = prepare(mappings);
+  if (preparing !== undefined) await preparing;
   const { row, warnings } = mappedRow;
   const change = toChange(mapped, mappings.version, row, settings);
   const verdict = await commit(change);
