@@ -236,7 +236,7 @@ function toChange(
     eventId: event.event_id,
     type: event.type,
     occurredAt: occurredAt.utc,
-    receivedAt: new Date(delivery.receivedAt).toISOString(),
+    receivedAt: isoText(delivery.receivedAt),
     digest,
     body: bodyRetention > 0 ? delivery.body : null,
     form,
@@ -245,6 +245,18 @@ function toChange(
     ...(force === true ? { force } : {}),
     ...(replayOf === undefined ? {} : { replayOf }),
   };
+}
+
+let lastMillis = NaN;
+let lastText = '';
+
+/** Milliseconds since 1970 as a Date says them; the deliveries of one batch mostly share them. */
+function isoText(millis: number): string {
+  if (millis !== lastMillis) {
+    lastText = new Date(millis).toISOString();
+    lastMillis = millis;
+  }
+  return lastText;
 }
 
 /** A store of the host's own may have a fault; what it says must not become a 200 by accident. */
@@ -312,7 +324,7 @@ async function refuse(
     eventId,
     type,
     occurredAt: occurredAt?.utc ?? null,
-    receivedAt: new Date(delivery.receivedAt).toISOString(),
+    receivedAt: isoText(delivery.receivedAt),
     digest: digest ?? null,
     body: delivery.body,
     form,
