@@ -1,7 +1,7 @@
 import { ConfigurationError } from './errors.ts';
 import { hmacSha256, isDigest } from './hmac.ts';
 import { parseTimestamp } from './timestamp.ts';
-import { warnOfWeakSecret } from './weak-secrets.ts';
+import { warnOfOuterSpace, warnOfShortSecret } from './weak-secrets.ts';
 
 /** A shared secret; a string is used as its UTF-8 bytes. */
 export type Secret = string | Uint8Array;
@@ -40,7 +40,7 @@ export function generateSignature(body: Uint8Array | string, secret: Secret): st
     );
   }
   assertSecret(secret);
-  warnOfWeakSecret(secret);
+  warnOfOuterSpace(secret, 'A shared secret');
   return hmacSha256(secret, body);
 }
 
@@ -120,16 +120,17 @@ export interface CompiledSecret {
 /**
  * Checks secrets once, so that {@link matchSecret} need not.
  *
- * @param about - Whose they are, for the warning about weak ones, and whether it is needed.
+ * @param owner - Whose they are, where they are configured: short ones are warned of then. A single
+ *   call of a function configures nothing, and may be a trial.
  */
-export function compileSecrets(
-  secrets: Secrets,
-  about: { readonly owner?: string; readonly isTrial?: boolean } = {},
-): readonly CompiledSecret[] {
+export function compileSecrets(secrets: Secrets, owner?: string): readonly CompiledSecret[] {
   const list = isList(secrets) ? secrets : [secrets];
   if (list.length === 0) throw new ConfigurationError('At least one secret is needed.');
   const compiled = list.map(compileSecret);
-  for (const { key } of compiled) warnOfWeakSecret(key, about.owner, about);
+  for (const { key } of compiled) {
+    warnOfOuterSpace(key, owner ?? 'A shared secret');
+    if (owner !== undefined) warnOfShortSecret(key, owner);
+  }
   return compiled;
 }
 

@@ -10,38 +10,28 @@ const ENOUGH_BYTES = 32;
 const MOST_WARNINGS = 100;
 
 const told = new Set<string>();
-let areShortOnesExpected = false;
 
 /**
- * Warns, once for each owner, of a secret that works and is probably not meant: short enough to be
- * guessed, or with the line break of the file it was read from. By `process.emitWarning`, where
- * there is one; no warning holds the secret.
+ * Warns, once for each owner, of a configured secret that is short enough to be guessed. It works
+ * all the same. By `process.emitWarning`, where there is one; the warning does not hold the secret.
  *
  * @param owner - Whose secret it is, as the warning says it.
- * @param options - `isTrial`: nothing of worth is behind the secret, so it may be short.
  */
-export function warnOfWeakSecret(
-  secret: string | Uint8Array,
-  owner: string = 'A shared secret',
-  { isTrial = false }: { readonly isTrial?: boolean } = {},
-): void {
-  if (!isTrial && !areShortOnesExpected && Buffer.byteLength(secret) < ENOUGH_BYTES) {
-    warn(
-      'HIS_WEBHOOK_SHORT_SECRET',
-      `${owner} is shorter than ${String(ENOUGH_BYTES)} bytes; \`npx his-webhook keygen\` makes a good one.`,
-    );
-  }
-  if (hasOuterSpace(secret)) {
-    warn(
-      'HIS_WEBHOOK_SECRET_WHITESPACE',
-      `${owner} begins or ends with white space, which counts. Trim it if that is the line break of a file.`,
-    );
-  }
+export function warnOfShortSecret(secret: string | Uint8Array, owner: string): void {
+  if (Buffer.byteLength(secret) >= ENOUGH_BYTES) return;
+  warn(
+    'HIS_WEBHOOK_SHORT_SECRET',
+    `${owner} is shorter than ${String(ENOUGH_BYTES)} bytes; \`npx his-webhook keygen\` makes a good one.`,
+  );
 }
 
-/** For the command line, where the document's own secret is what one tries things with. */
-export function expectShortSecrets(): void {
-  areShortOnesExpected = true;
+/** Warns likewise of a secret with white space at its ends, as a file's line break is. */
+export function warnOfOuterSpace(secret: string | Uint8Array, owner: string): void {
+  if (!hasOuterSpace(secret)) return;
+  warn(
+    'HIS_WEBHOOK_SECRET_WHITESPACE',
+    `${owner} begins or ends with white space, which counts. Trim it if that is the line break of a file.`,
+  );
 }
 
 /** White space at an end of text, or of bytes that are text; in random bytes it means nothing. */

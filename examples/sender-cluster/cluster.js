@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { bearerTokens, buildEvent, compileMappings, createReceiver } from '@buktor/his-webhook';
@@ -10,7 +11,7 @@ import { Client } from 'pg';
 import { PgBoss } from 'pg-boss';
 
 const { DATABASE_URL = 'postgres://postgres@127.0.0.1:5432/postgres' } = process.env;
-const [token, secret] = ['demo-token', 'your_shared_secret'];
+const [token, secret] = ['demo-token', randomBytes(32).toString('base64url')];
 // A schema of the example's own, which goes when it ends. A HIS would leave `schema` out.
 const schema = `his_example_${String(process.pid)}`;
 
@@ -65,7 +66,14 @@ console.log(rowCount, 'appointments,', queued, 'events queued');
 // Two processes deliver; in earnest they are on machines of their own.
 const workers = ['1', '2'].map((WORKER) =>
   fork(new URL('worker.js', import.meta.url), {
-    env: { ...process.env, DATABASE_URL, BOSS_SCHEMA: schema, HIS_URL: url, WORKER },
+    env: {
+      ...process.env,
+      DATABASE_URL,
+      BOSS_SCHEMA: schema,
+      HIS_URL: url,
+      HIS_SECRET: secret,
+      WORKER,
+    },
   }),
 );
 while ((await sender.count()).queued > 0) {

@@ -1,8 +1,6 @@
 #!/usr/bin/env node
-import { expectShortSecrets } from '../weak-secrets.ts';
 import { run } from './run.ts';
 
-expectShortSecrets();
 process.exitCode = await run(process.argv.slice(2), {
   env: process.env,
   out: (text) => process.stdout.write(text),

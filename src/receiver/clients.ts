@@ -48,11 +48,13 @@ export function compileClient(client: Client): CompiledClient {
     throw new ConfigurationError("A client's signature policy is 'required' or 'optional'.");
   }
   const isSandbox = policy === 'optional';
-  const owner = `A shared secret of client ${client.id}`;
   const result = {
     id: client.id,
-    // Who may do without a signature may have one that is easily guessed.
-    secrets: compileSecrets(client.secrets, { owner, isTrial: isSandbox }),
+    // Who may do without a signature may have a secret that is easily guessed.
+    secrets: compileSecrets(
+      client.secrets,
+      isSandbox ? undefined : `A shared secret of client ${client.id}`,
+    ),
     isSandbox,
   };
   compiled.set(client, { made: { ...client }, client: result });

@@ -1,4 +1,5 @@
 import type { Secret } from '../signature.ts';
+import { warnOfShortSecret } from '../weak-secrets.ts';
 import type { Attempt, FetchLike } from './attempt.ts';
 import { failedAttempt, makeAttempt } from './attempt.ts';
 import type { Clock } from './clock.ts';
@@ -10,11 +11,16 @@ import { signRequest } from './request.ts';
 /** A value, or what is asked for it before every attempt: a renewed token takes effect by itself. */
 export type Provided<T> = T | (() => T | Promise<T>);
 
+/** Whose secret it is, in a warning. */
+export const SECRET_OWNER = 'The shared secret of a sender';
+
 /** What an endpoint is reached with. */
 export interface EndpointSettings {
   readonly url: string;
   readonly token: Provided<string>;
   readonly secret: Provided<Secret>;
+  /** Nothing of worth is behind the secret, so it may be short. */
+  readonly isTrial: boolean;
   readonly clientId: string | undefined;
   readonly fetch: FetchLike;
   readonly timeout: number;
@@ -79,7 +85,7 @@ export class Endpoint {
   }
 
   async #send({ body }: PreparedEvent, signal: AbortSignal | undefined): Promise<Attempt> {
-    const { url, clientId, fetch, timeout, clock } = this.#settings;
+    const { url, isTrial, clientId, fetch, timeout, clock } = this.#settings;
     let token: string;
     let secret: Secret;
     try {
@@ -95,6 +101,7 @@ export class Endpoint {
     } catch {
       return failedAttempt('pause', 'CREDENTIALS_INVALID');
     }
+    if (!isTrial) warnOfShortSecret(secret, SECRET_OWNER);
     return makeAttempt(url, request, { fetch, timeout, signal, now: () => clock.now() });
   }
 }

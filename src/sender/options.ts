@@ -1,10 +1,11 @@
 import { checkMembers, checkTypes } from '../configuration.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { Secret } from '../signature.ts';
+import { warnOfShortSecret } from '../weak-secrets.ts';
 import type { FetchLike } from './attempt.ts';
 import { checkRetryPolicy, type RetryPolicy } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { Provided } from './endpoint.ts';
+import { type Provided, SECRET_OWNER } from './endpoint.ts';
 import { DEFAULT_PROBE_POLICY, type ProbePolicy } from './gate.ts';
 import type { LifecycleListener } from './lifecycle.ts';
 import type { Outbox } from './outbox.ts';
@@ -61,6 +62,8 @@ export interface SenderSettings<Transaction> {
   readonly url: string;
   readonly token: Provided<string>;
   readonly secret: Provided<Secret>;
+  /** The endpoint is on this machine, so a secret may be short. */
+  readonly isTrial: boolean;
   readonly clientId: string | undefined;
   readonly outbox: Outbox<Transaction> | undefined;
   readonly retry: RetryPolicy;
@@ -118,10 +121,14 @@ export function checkSenderOptions<Transaction>(
       throw new ConfigurationError(`${name} must be a function.`);
     }
   }
+  const url = checkUrl(options.url, options.allowInsecure === true);
+  const isTrial = isLoopback(new URL(url).hostname);
+  if (!isTrial && typeof secret !== 'function') warnOfShortSecret(secret, SECRET_OWNER);
   return {
-    url: checkUrl(options.url, options.allowInsecure === true),
+    url,
     token,
     secret,
+    isTrial,
     clientId,
     outbox,
     retry: checkRetryPolicy(options.retry ?? {}),
@@ -176,9 +183,6 @@ function isLoopback(hostname: string): boolean {
   );
 }
 
-/** Stands for a secret that is asked for when it is needed; long enough that nobody is warned of it. */
-const LATER = 'a secret that is provided later on';
-
 function checkCredentials(
   token: Provided<string>,
   secret: Provided<Secret>,
@@ -187,7 +191,7 @@ function checkCredentials(
   signRequest({
     event: '',
     token: typeof token === 'function' ? 'later' : token,
-    secret: typeof secret === 'function' ? LATER : secret,
+    secret: typeof secret === 'function' ? 'later' : secret,
     ...(clientId === undefined ? {} : { clientId }),
   });
 }

@@ -337,6 +337,40 @@ const RULES: readonly Rule<OpenEventStore>[] = [
     },
   },
   {
+    name: 'tells apart in quarantine what it tells apart elsewhere: clients, and ids by every byte',
+    async run(open) {
+      const { store } = await opened(open, 3);
+      const names = [
+        ['1001', 'e1'],
+        ['1001', 'E1'],
+        ['1001', 'e1:e1'],
+        ['1001:e1', 'e1'],
+        ['1002', 'e1'],
+        ['a', 'e1'],
+        ['A', 'e1'],
+      ] as const;
+      const refused = ([client, id]: readonly [string, string]) =>
+        store.quarantine(refusalOf(changeOf({ id, client })));
+      for (const name of names) assert.equal(await refused(name), 'quarantined', name.join('/'));
+      for (const name of names) assert.equal(await refused(name), 'quarantined', name.join('/'));
+      assert.equal(await refused(['1001', 'e2']), 'over_quota');
+      for (const [clientId, eventId] of names) {
+        const entries = await found(store, { clientId, eventId });
+        assert.deepEqual(
+          entries.map((entry) => [entry.clientId, entry.eventId, entry.attempts]),
+          [[clientId, eventId, 2]],
+        );
+      }
+
+      // What one of them becomes is nothing to the others.
+      assert.deepEqual(await commit(store, { id: 'E1' }), ['applied']);
+      assert.equal((await found(store, { state: 'quarantined' })).length, names.length - 1);
+      assert.equal(await refused(['1001', 'e2']), 'quarantined');
+      assert.equal(await refused(['1001', 'E2']), 'over_quota');
+      assert.equal(await refused(['A', 'E1']), 'quarantined');
+    },
+  },
+  {
     name: 'finds entries by every filter, page by page, while they change',
     async run(open) {
       const { store } = await opened(open);

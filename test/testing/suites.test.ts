@@ -375,6 +375,37 @@ describe('eventStoreSuite', () => {
 
   const mutants: Mutants<EventStore> = [
     [
+      'quarantines ids for one that differ in case',
+      /tells apart in quarantine/,
+      (store) => ({
+        quarantine: (event) =>
+          store.quarantine({ ...event, eventId: event.eventId!.toLowerCase() }),
+      }),
+    ],
+    [
+      'quarantines for all clients under one name',
+      /tells apart in quarantine/,
+      (store) => ({
+        quarantine: (event) =>
+          store.quarantine({ ...event, eventId: `${event.clientId}:${event.eventId!}` }),
+      }),
+    ],
+    [
+      'finds ids whatever their case',
+      /tells apart in quarantine/,
+      (store) => ({
+        find: ({ eventId, ...filter }) => {
+          async function* matching() {
+            for await (const entry of store.find(filter)) {
+              const same = entry.eventId.toLowerCase() === eventId?.toLowerCase();
+              if (eventId === undefined || same) yield entry;
+            }
+          }
+          return matching();
+        },
+      }),
+    ],
+    [
       'commits the changes of a batch one by one',
       /nothing of a batch it cannot commit/,
       (store) => ({
