@@ -19,13 +19,12 @@ export function headerValues(headers: RequestHeaders, name: string): readonly st
 }
 
 /** Few names have the length of the one that is looked for, so hardly one is put in lower case. */
-function valuesOf(lines: readonly string[], name: string): readonly string[] {
+function valuesOf(lines: readonly unknown[], name: string): readonly string[] {
   const values: string[] = [];
-  for (let i = 0; i + 1 < lines.length; i += 2) {
-    const other = lines[i] as string;
-    if (other.length === name.length && other.toLowerCase() === name) {
-      values.push(lines[i + 1] as string);
-    }
+  for (let i = 0; i < lines.length; i += 2) {
+    const other = lines[i];
+    if (typeof other !== 'string' || other.length !== name.length) continue;
+    if (other.toLowerCase() === name) values.push(...toList(lines[i + 1]));
   }
   return values;
 }
