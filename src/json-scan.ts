@@ -7,7 +7,7 @@ export const MAX_DEPTH = 64;
 export interface JsonScan {
   /** Colons outside strings: as many as a well-formed text has members. */
   members: number;
-  /** A string has an escape, so it may hold what the bytes do not show. */
+  /** A string may hold U+0000, half of a surrogate pair or a key's letters that the bytes do not show. */
   hasEscapes: boolean;
   /** A string may be a key that is not allowed. */
   mayPoison: boolean;
@@ -46,7 +46,7 @@ export function scanJson(bytes: Buffer, isHeld: (literal: string) => boolean): J
       if (mayBePoison(bytes, start)) found.mayPoison = true;
       for (i = start; i < length && bytes[i] !== 0x22; i++) {
         if (bytes[i] === 0x5c /* \ */) {
-          found.hasEscapes = true;
+          if (mayHide(bytes, i)) found.hasEscapes = true;
           i++;
         } else if (i - start === SHORT && !(hasBackslash ??= bytes.includes(0x5c))) {
           i = bytes.indexOf(0x22, i) - 1;
@@ -79,6 +79,18 @@ export function scanJson(bytes: Buffer, isHeld: (literal: string) => boolean): J
   }
   found.members = members;
   return found;
+}
+
+/**
+ * Whether an escape may stand for U+0000, an ASCII letter or half of a surrogate pair. Most do not:
+ * quotes, line breaks, and the letters of other languages as some serializers write them.
+ */
+function mayHide(bytes: Uint8Array, backslash: number): boolean {
+  if (bytes[backslash + 1] !== 0x75 /* u */) return false;
+  const first = bytes[backslash + 2] as number;
+  if ((first | 0x20) === 0x64 /* d */) return true;
+  const isLatin1 = first === 0x30 && bytes[backslash + 3] === 0x30;
+  return isLatin1 && (bytes[backslash + 4] as number) < 0x38;
 }
 
 /** Whether the string that begins here has the first letter and the length of a key that is not allowed. */

@@ -32,10 +32,9 @@ export function atVersion(
   values: Readonly<Record<string, JsonValue>>,
   version: Version,
 ): VersionedValues {
-  return {
-    values,
-    versions: Object.fromEntries(Object.keys(values).map((column) => [column, version])),
-  };
+  const versions: Record<string, Version> = {};
+  for (const column of Object.keys(values)) versions[column] = version;
+  return { values, versions };
 }
 
 /**

@@ -212,6 +212,25 @@ describe('parseStrictJson on long strings', () => {
     }
   });
 
+  it.each([
+    ['"\\u0000"', /U\+0000/],
+    ['{"\\u0000":1}', /U\+0000/],
+    ['"\\uD800"', /surrogate/],
+    ['"\\uDbff x"', /surrogate/],
+    ['"\\udFFF"', /surrogate/],
+    ['"\\\\ \\n \\u0000"', /U\+0000/],
+    ['{"\\u005F_proto__":1}', /not allowed/],
+    ['{"__prot\\u006f__":1}', /not allowed/],
+    ['{"c\\u006fnstructor":{"prototype":1}}', /not allowed/],
+    ['{"a":1,"\\u0061":1}', /twice/],
+    ['{"\\u00fc":1,"ü":1}', /twice/],
+    ['{"\\"":1,"\\u0022":1}', /twice/],
+  ])('sees through the escapes of %s', (body, reason) => {
+    expect(reasonOf(body)).toMatch(reason);
+    // Also behind many that hide nothing.
+    expect(reasonOf(`["\\" \\n \\u00fc \\u20ac \\uac00",${body}]`)).toMatch(reason);
+  });
+
   it('says where a number stands in characters', () => {
     expect(reasonOf('["é€😀",1e999]')).toMatch(/^The number at character 9 of/);
     expect(parseStrictJson('["é€😀",1e999]')).toEqual(parse('["é€😀",1e999]'));

@@ -1,6 +1,24 @@
 /** The body of a request: its exact bytes, or a stream of them. */
 export type RequestBody = Uint8Array | AsyncIterable<Uint8Array>;
 
+/** How a {@link PushedBody} ends: all of it is there, its sender is gone, or someone else took it. */
+export type BodyEnd = 'ended' | 'aborted' | 'no_bytes';
+
+/**
+ * A stream that hands its chunks over by itself, as Node's do: an iterator over it would take a promise
+ * and a turn of the event loop's queue for each.
+ */
+export interface PushedBody {
+  /**
+   * Begins, once; chunks come later. What it returns lets go of the stream, so that nothing more is
+   * handed over; when it ends, it has let go by itself.
+   */
+  [PUSH](onChunk: (chunk: Uint8Array) => void, onEnd: (end: BodyEnd) => void): () => void;
+}
+
+/** Names what a {@link PushedBody} does; whoever looks for an async iterable does not see it. */
+export const PUSH: unique symbol = Symbol('his-webhook.push');
+
 /** What {@link readBody} came back with. */
 export type BodyResult =
   | { readonly ok: true; readonly bytes: Uint8Array }
@@ -28,6 +46,7 @@ export async function readBody(
   if (body instanceof Uint8Array) {
     return body.length > limits.bodyBytes ? TOO_LARGE : { ok: true, bytes: body };
   }
+  if (isPushed(body)) return readPushed(body, limits);
   if (!isAsyncIterable(body)) return { ok: false, cause: 'no_bytes' };
 
   const iterator = body[Symbol.asyncIterator]();
@@ -54,6 +73,34 @@ export async function readBody(
   }
 }
 
+function readPushed(body: PushedBody, limits: BodyLimits): Promise<BodyResult> {
+  return new Promise((resolve) => {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    const timer = setTimeout(() => {
+      letGo();
+      resolve({ ok: false, cause: 'timeout' });
+    }, limits.bodyTimeout);
+    const letGo = body[PUSH](
+      (chunk) => {
+        length += chunk.length;
+        if (length <= limits.bodyBytes) {
+          chunks.push(chunk);
+          return;
+        }
+        clearTimeout(timer);
+        letGo();
+        resolve(TOO_LARGE);
+      },
+      (end) => {
+        clearTimeout(timer);
+        const isWhole = end === 'ended';
+        resolve(isWhole ? { ok: true, bytes: join(chunks, length) } : { ok: false, cause: end });
+      },
+    );
+  });
+}
+
 const TOO_LARGE: BodyResult = { ok: false, cause: 'too_large' };
 
 function letGo(
@@ -74,6 +121,10 @@ function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
     offset += chunk.length;
   }
   return bytes;
+}
+
+function isPushed(body: unknown): body is PushedBody {
+  return typeof body === 'object' && body !== null && PUSH in body;
 }
 
 function isAsyncIterable(body: unknown): body is AsyncIterable<unknown> {

@@ -1,5 +1,6 @@
 import { StorageError } from '../errors.ts';
 import type { Change, EventStore, Verdict } from '../stores/types.ts';
+import { type Deadline, Deadlines } from './deadlines.ts';
 
 /** Bounds of a {@link CommitQueue}. */
 export interface CommitQueueLimits {
@@ -21,6 +22,7 @@ interface Waiting {
   readonly change: Change;
   readonly settle: (verdict: Verdict) => void;
   readonly fail: (error: Error) => void;
+  readonly deadline: Deadline;
   /** The commit that has it in work. */
   commit: Commit | undefined;
 }
@@ -43,6 +45,7 @@ interface Commit {
 export class CommitQueue {
   readonly #store: EventStore;
   readonly #limits: CommitQueueLimits;
+  readonly #deadlines: Deadlines;
   readonly #queued = new Set<Waiting>();
   /** Commits in work, and their events. */
   #commits = 0;
@@ -52,6 +55,7 @@ export class CommitQueue {
   constructor(store: EventStore, limits: CommitQueueLimits) {
     this.#store = store;
     this.#limits = limits;
+    this.#deadlines = new Deadlines(limits.storeTimeout);
   }
 
   /** Whether another event would be one too many. */
@@ -65,24 +69,11 @@ export class CommitQueue {
    * @throws StorageError if the deadline passes; otherwise whatever the store throws.
    */
   commit(change: Change): Promise<Verdict> {
-    const { storeTimeout } = this.#limits;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+    return new Promise((settle, fail) => {
+      const deadline = this.#deadlines.begin(() => {
         this.#giveUp(waiting);
-        reject(new StorageError(`The store did not answer within ${String(storeTimeout)} ms.`));
-      }, storeTimeout);
-      const waiting: Waiting = {
-        change,
-        settle: (verdict) => {
-          clearTimeout(timer);
-          resolve(verdict);
-        },
-        fail: (error) => {
-          clearTimeout(timer);
-          reject(error);
-        },
-        commit: undefined,
-      };
+      });
+      const waiting: Waiting = { change, settle, fail, deadline, commit: undefined };
       this.#queued.add(waiting);
       this.#wake();
     });
@@ -109,6 +100,8 @@ export class CommitQueue {
   }
 
   #giveUp(waiting: Waiting): void {
+    const { storeTimeout } = this.#limits;
+    waiting.fail(new StorageError(`The store did not answer within ${String(storeTimeout)} ms.`));
     this.#queued.delete(waiting);
     if (waiting.commit !== undefined && --waiting.commit.waiting === 0) {
       waiting.commit.controller.abort();
@@ -116,7 +109,7 @@ export class CommitQueue {
   }
 
   async #commitNext(size: number): Promise<void> {
-    const batch = [...take(this.#queued, size)];
+    const batch = take(this.#queued, size);
     const commit = { controller: new AbortController(), waiting: batch.length };
     for (const waiting of batch) {
       this.#queued.delete(waiting);
@@ -146,6 +139,7 @@ export class CommitQueue {
         error instanceof Error ? error : new StorageError('The store failed.', { cause: error });
       for (const { fail } of batch) fail(failure);
     } finally {
+      for (const { deadline } of batch) this.#deadlines.end(deadline);
       this.#commits--;
       this.#inWork -= batch.length;
       this.#wake();
@@ -162,13 +156,13 @@ function givenUp(signal: AbortSignal): Promise<never> {
 }
 
 /** The next items: so many at most, and so many bytes. */
-function* take(items: Iterable<Waiting>, count: number): Generator<Waiting> {
-  let taken = 0;
+function take(items: Iterable<Waiting>, count: number): readonly Waiting[] {
+  const taken: Waiting[] = [];
   let bytes = 0;
   for (const item of items) {
     bytes += item.change.body?.byteLength ?? 0;
-    if (taken > 0 && (taken >= count || bytes > BATCH_BYTES)) return;
-    taken++;
-    yield item;
+    if (taken.length > 0 && (taken.length >= count || bytes > BATCH_BYTES)) break;
+    taken.push(item);
   }
+  return taken;
 }

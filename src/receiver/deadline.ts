@@ -1,29 +1,45 @@
 import { StorageError } from '../errors.ts';
 
 /**
- * Runs work under a deadline. What outlives it is told by the signal, and goes on unheard: the
- * sender will send the event again, and find it a duplicate if it was committed after all.
+ * Runs work under a deadline. What outlives it goes on unheard: the sender will send the event
+ * again, and find it a duplicate if it was committed after all.
  *
  * @param what - Names the work in the error.
  * @param timeout - Milliseconds.
+ * @param controller - Is aborted when the deadline passes.
+ * @returns What the work returns, as it is where there is nothing to wait for: most look-ups are in
+ *   memory, and a timer and a promise for each would cost more than they do.
  * @throws StorageError if the deadline passes; otherwise whatever the work throws.
  */
-export async function withDeadline<T>(
+export function withDeadline<T>(
   what: string,
   timeout: number,
-  work: (signal: AbortSignal) => Promise<T> | T,
-): Promise<T> {
-  const controller = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      controller.abort();
+  work: () => PromiseLike<T> | T,
+  controller?: AbortController,
+): Promise<T> | T {
+  const result = work();
+  if (!isPending(result)) return result;
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      controller?.abort();
       reject(new StorageError(`${what} did not answer within ${String(timeout)} ms.`));
     }, timeout);
+    result.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        // Whatever it is, it is handed on as it came.
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([work(controller.signal), deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
+}
+
+/** Whether there is something to wait for. Awaiting what is there would cost a turn of its own. */
+export function isPending<T>(result: PromiseLike<T> | T): result is PromiseLike<T> {
+  return typeof (result as Partial<PromiseLike<T>> | null | undefined)?.then === 'function';
 }

@@ -1,18 +1,32 @@
 /**
  * The headers of a request: a Web `Headers`, or an object by name (Node's, in lower case, are found
- * fastest). Where a name came on several lines, a list of them tells more than a joined text.
+ * fastest). Where a name came on several lines, a list of them tells more than a joined text; so does
+ * a list of all names and values in turns, as Node's `rawHeaders`.
  */
 export type RequestHeaders =
   | { get(name: string): string | null }
+  | readonly string[]
   | Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** All values of a header; none where it is missing. */
 export function headerValues(headers: RequestHeaders, name: string): readonly string[] {
+  if (isLines(headers)) return valuesOf(headers, name);
   if (isWebHeaders(headers)) return toList(headers.get(name));
   if (Object.hasOwn(headers, name)) return toList(headers[name]);
   return Object.keys(headers)
     .filter((key) => key.length === name.length && key.toLowerCase() === name)
     .flatMap((key) => toList(headers[key]));
+}
+
+/** Few names have the length of the one that is looked for, so hardly one is put in lower case. */
+function valuesOf(lines: readonly unknown[], name: string): readonly string[] {
+  const values: string[] = [];
+  for (let i = 0; i < lines.length; i += 2) {
+    const other = lines[i];
+    if (typeof other !== 'string' || other.length !== name.length) continue;
+    if (other.toLowerCase() === name) values.push(...toList(lines[i + 1]));
+  }
+  return values;
 }
 
 /** What an adapter of the host's own puts there may be anything; only text is a header's value. */
@@ -73,6 +87,12 @@ function isJsonType(value: string): boolean {
   return true;
 }
 
-function isWebHeaders(headers: RequestHeaders): headers is { get(name: string): string | null } {
+function isLines(headers: RequestHeaders): headers is readonly string[] {
+  return Array.isArray(headers);
+}
+
+function isWebHeaders(
+  headers: Exclude<RequestHeaders, readonly string[]>,
+): headers is { get(name: string): string | null } {
   return typeof headers['get'] === 'function';
 }

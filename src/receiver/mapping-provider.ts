@@ -170,8 +170,13 @@ class Provider implements ProvidedMappings {
     isWanted: () => boolean,
   ): Promise<MappingSet | undefined> {
     try {
-      const loaded = await withDeadline('The mapping look-up', this.#loadTimeout, (signal) =>
-        this.#slots.run(signal, () => this.#load(clientId, { signal })),
+      const controller = new AbortController();
+      const { signal } = controller;
+      const loaded = await withDeadline(
+        'The mapping look-up',
+        this.#loadTimeout,
+        () => this.#slots.run(signal, () => this.#load(clientId, { signal })),
+        controller,
       );
       const isAbsent = loaded === undefined || loaded === null;
       const mappings = isAbsent ? undefined : this.#compile(loaded, inForce);

@@ -2,7 +2,8 @@
  * What Express and Fastify have in common: Node's own request and response. Only types of
  * `node:http` are imported.
  */
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type BodyEnd, PUSH, type PushedBody } from './body.ts';
 import type { ReceiverResponse } from './responses.ts';
 import type { ReceiverRequest } from './types.ts';
 
@@ -19,8 +20,8 @@ const LINGER = 2_000;
 export function fromNode(request: NodeRequest): ReceiverRequest {
   return {
     method: request.method ?? '',
-    // Node joins or drops repeated headers; as lists, a second signature can be refused.
-    headers: headersOf(request),
+    // Node joins or drops repeated headers; as lines, a second signature can be refused.
+    headers: request.rawHeaders,
     body: bodyOf(request),
   };
 }
@@ -55,13 +56,6 @@ export function headersFor(
     : { ...headers, connection };
 }
 
-function headersOf(
-  request: IncomingMessage | { headers: IncomingHttpHeaders },
-): ReceiverRequest['headers'] {
-  // Fastify's inject() makes requests that have no headersDistinct.
-  return 'headersDistinct' in request ? request.headersDistinct : request.headers;
-}
-
 function bodyOf(request: NodeRequest): ReceiverRequest['body'] {
   if (!isTaken(request)) return streamOf(request);
   return keptBytes(request.rawBody, request.body);
@@ -82,67 +76,110 @@ function isTaken(request: NodeRequest): boolean {
   return request.readableDidRead || request.readableEnded || request.readableFlowing === true;
 }
 
+/**
+ * The request's chunks. Node's own iterator destroys the request, and with it the socket, when it
+ * is left early; this lets go of it, so that an answer can still be sent.
+ */
+function streamOf(request: IncomingMessage): AsyncIterable<Uint8Array> & PushedBody {
+  return {
+    [PUSH]: (onChunk, onEnd) => push(request, onChunk, onEnd),
+    [Symbol.asyncIterator]: () => iterate(request),
+  };
+}
+
+function push(
+  request: IncomingMessage,
+  onChunk: (chunk: Uint8Array) => void,
+  onEnd: (end: BodyEnd) => void,
+): () => void {
+  // Between the request's arrival and now the client was looked up, and the host was at work.
+  if (isTaken(request)) {
+    onEnd('no_bytes');
+    return () => undefined;
+  }
+  let isOver = false;
+  const finish = (end: BodyEnd): void => {
+    if (isOver) return;
+    letGo();
+    onEnd(end);
+  };
+  const onData = (chunk: unknown): void => {
+    // The host may have set an encoding.
+    if (chunk instanceof Uint8Array) onChunk(chunk);
+    else finish('no_bytes');
+  };
+  const onFinished = (): void => {
+    finish('ended');
+  };
+  const onAborted = (): void => {
+    finish('aborted');
+  };
+  const letGo = (): void => {
+    isOver = true;
+    // The listener for 'error' stays: without one, a reset connection would end the process.
+    request.off('data', onData).off('end', onFinished).off('close', onAborted);
+    if (!request.readableEnded) request.pause();
+  };
+  request.on('data', onData).on('end', onFinished).on('error', onAborted).on('close', onAborted);
+  // The request may be over before anyone listens.
+  if (request.destroyed) onAborted();
+  return letGo;
+}
+
 /** What no stream of bytes gives; the receiver answers body_already_parsed to it. */
 const NO_BYTES = { done: false, value: undefined as unknown as Uint8Array } as const;
 
-/**
- * The request's chunks. Node's own iterator destroys the request, and with it the socket, when it
- * is left early; this one lets go of it, so that an answer can still be sent.
- */
-function streamOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
+/** The same for a receiver of the host's own, which knows an async iterable. */
+function iterate(request: IncomingMessage): AsyncIterator<Uint8Array> {
+  // Between the request's arrival and now the client was looked up, and the host was at work.
+  if (isTaken(request)) return { next: () => Promise.resolve(NO_BYTES) };
+  const chunks: Uint8Array[] = [];
+  let end: 'open' | 'ended' | 'aborted' = 'open';
+  let wake: (() => void) | undefined;
+
+  const onData = (chunk: Uint8Array): void => {
+    chunks.push(chunk);
+    request.pause();
+    wake?.();
+  };
+  const onEnd = (): void => {
+    end = 'ended';
+    wake?.();
+  };
+  const onAbort = (): void => {
+    if (end === 'open') end = 'aborted';
+    wake?.();
+  };
+  request.on('data', onData).once('end', onEnd).once('error', onAbort).once('close', onAbort);
+  // The request may be over before anyone listens.
+  if (request.destroyed) onAbort();
+
+  const letGo = (): void => {
+    request.off('data', onData).off('end', onEnd).off('close', onAbort);
+    // The listener for 'error' stays: without one, a reset connection would end the process.
+  };
   return {
-    [Symbol.asyncIterator]() {
-      // Between the request's arrival and now the client was looked up, and the host was at work.
-      if (isTaken(request)) return { next: () => Promise.resolve(NO_BYTES) };
-      const chunks: Uint8Array[] = [];
-      let end: 'open' | 'ended' | 'aborted' = 'open';
-      let wake: (() => void) | undefined;
-
-      const onData = (chunk: Uint8Array): void => {
-        chunks.push(chunk);
-        request.pause();
-        wake?.();
-      };
-      const onEnd = (): void => {
-        end = 'ended';
-        wake?.();
-      };
-      const onAbort = (): void => {
-        if (end === 'open') end = 'aborted';
-        wake?.();
-      };
-      request.on('data', onData).once('end', onEnd).once('error', onAbort).once('close', onAbort);
-      // The request may be over before anyone listens.
-      if (request.destroyed) onAbort();
-
-      const letGo = (): void => {
-        request.off('data', onData).off('end', onEnd).off('close', onAbort);
-        // The listener for 'error' stays: without one, a reset connection would end the process.
-      };
-      return {
-        async next() {
-          for (;;) {
-            const value = chunks.shift();
-            if (value !== undefined) return { done: false, value };
-            if (end === 'ended') {
-              letGo();
-              return { done: true, value: undefined };
-            }
-            if (end === 'aborted') {
-              letGo();
-              throw new Error('The request was aborted.');
-            }
-            request.resume();
-            await new Promise<void>((resolve) => {
-              wake = resolve;
-            });
-          }
-        },
-        return() {
+    async next() {
+      for (;;) {
+        const value = chunks.shift();
+        if (value !== undefined) return { done: false, value };
+        if (end === 'ended') {
           letGo();
-          return Promise.resolve({ done: true, value: undefined });
-        },
-      };
+          return { done: true, value: undefined };
+        }
+        if (end === 'aborted') {
+          letGo();
+          throw new Error('The request was aborted.');
+        }
+        request.resume();
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+    return() {
+      letGo();
+      return Promise.resolve({ done: true, value: undefined });
     },
   };
 }

@@ -17,7 +17,7 @@ import type {
 } from '../stores/types.ts';
 import type { Timestamp } from '../timestamp.ts';
 import { checkData } from './data-schemas.ts';
-import { withDeadline } from './deadline.ts';
+import { isPending, withDeadline } from './deadline.ts';
 import type { Settings } from './options.ts';
 import { REFUSALS, type Refusal } from './responses.ts';
 
@@ -63,8 +63,8 @@ interface Draft {
 /** What a delivery is processed with. */
 export interface Processing {
   readonly settings: Settings;
-  /** Makes sure the store has the tables of a mapping set before it is used. */
-  readonly prepare: (mappings: MappingSet) => Promise<void>;
+  /** Makes sure the store has the tables of a mapping set before it is used; `undefined` if it has. */
+  readonly prepare: (mappings: MappingSet) => Promise<void> | undefined;
   /** Commits a change; `undefined` where there is no room for it. */
   readonly commit: (change: Change) => Promise<Verdict> | undefined;
   /** Keeps a refused event; `undefined` where there is no room for it. */
@@ -102,9 +102,10 @@ export async function processDelivery(
   }
 
   const { clientId } = delivery;
-  const mappings = await withDeadline('The mapping look-up', settings.limits.lookupTimeout, () =>
+  const found = withDeadline('The mapping look-up', settings.limits.lookupTimeout, () =>
     settings.mappings.find(clientId),
   );
+  const mappings = isPending(found) ? await found : found;
   const mapping = mappings && resolveMapping(mappings, clientId, event.type);
   if (mappings === undefined || mappings === null || mapping === undefined) {
     return refuse(draft, processing, {
@@ -130,7 +131,8 @@ export async function processDelivery(
     });
   }
 
-  await prepare(mappings);
+  const preparing = prepare(mappings);
+  if (preparing !== undefined) await preparing;
   const { row, warnings } = mappedRow;
   const change = toChange(mapped, mappings.version, row, settings);
   const verdict = await commit(change);
@@ -234,7 +236,7 @@ function toChange(
     eventId: event.event_id,
     type: event.type,
     occurredAt: occurredAt.utc,
-    receivedAt: new Date(delivery.receivedAt).toISOString(),
+    receivedAt: isoText(delivery.receivedAt),
     digest,
     body: bodyRetention > 0 ? delivery.body : null,
     form,
@@ -243,6 +245,18 @@ function toChange(
     ...(force === true ? { force } : {}),
     ...(replayOf === undefined ? {} : { replayOf }),
   };
+}
+
+let lastMillis = NaN;
+let lastText = '';
+
+/** Milliseconds since 1970 as a Date says them; the deliveries of one batch mostly share them. */
+function isoText(millis: number): string {
+  if (millis !== lastMillis) {
+    lastText = new Date(millis).toISOString();
+    lastMillis = millis;
+  }
+  return lastText;
 }
 
 /** A store of the host's own may have a fault; what it says must not become a 200 by accident. */
@@ -310,7 +324,7 @@ async function refuse(
     eventId,
     type,
     occurredAt: occurredAt?.utc ?? null,
-    receivedAt: new Date(delivery.receivedAt).toISOString(),
+    receivedAt: isoText(delivery.receivedAt),
     digest: digest ?? null,
     body: delivery.body,
     form,

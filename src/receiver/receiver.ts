@@ -5,8 +5,8 @@ import { isInForce, matchSecret, type SigningSecret } from '../signature.ts';
 import type { MappingSet } from '../mapping/types.ts';
 import { type BodyResult, readBody } from './body.ts';
 import { CommitQueue } from './commit-queue.ts';
-import { compileClient, type CompiledClient } from './clients.ts';
-import { withDeadline } from './deadline.ts';
+import { type Client, compileClient, type CompiledClient } from './clients.ts';
+import { isPending, withDeadline } from './deadline.ts';
 import {
   bearerToken,
   contentLength,
@@ -15,7 +15,7 @@ import {
   type RequestHeaders,
 } from './headers.ts';
 import { checkOptions, type ReceiverOptions, type Settings } from './options.ts';
-import { type Outcome, processDelivery, reasonOf } from './process.ts';
+import { type Outcome, processDelivery, type Processing, reasonOf } from './process.ts';
 import { REPLAY_OPTIONS, replayEvents, type ReplayOptions, type ReplayReport } from './replay.ts';
 import { failure, REFUSALS, type ReceiverResponse, type Refusal, success } from './responses.ts';
 import { type EventSummary, revealEvent, type RevealOptions, type RevealTarget } from './reveal.ts';
@@ -55,7 +55,9 @@ const PRUNE_INTERVAL = 3_600_000;
 class WebhookReceiver implements Receiver {
   readonly #settings: Settings;
   readonly #commits: CommitQueue;
+  readonly #processing: Processing;
   readonly #prepared = new WeakMap<MappingSet, Promise<void>>();
+  readonly #inForce = new WeakSet<MappingSet>();
   readonly #inFlight = new Set<Promise<unknown>>();
   readonly #detach: () => void;
   readonly #pruning: ReturnType<typeof setInterval>;
@@ -63,10 +65,20 @@ class WebhookReceiver implements Receiver {
   /** How many refused events are on their way into quarantine. */
   #quarantines = 0;
   #isClosing = false;
+  /** How many requests are being answered, and what is done once there are none. */
+  #receiving = 0;
+  #whenIdle: () => void = () => undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#commits = new CommitQueue(settings.store, settings.limits);
+    this.#processing = {
+      settings,
+      prepare: (mappings) => (this.#inForce.has(mappings) ? undefined : this.#prepare(mappings)),
+      commit: (change) => (this.#commits.isFull ? undefined : this.#commits.commit(change)),
+      quarantine: (event) =>
+        this.#quarantines >= settings.limits.queueSize ? undefined : this.#quarantine(event),
+    };
     // Tracked, so that close() does not close the store under it.
     this.#detach = settings.mappings.attach((mappings) => this.#track(this.#prepare(mappings)));
     this.#pruning = setInterval(() => {
@@ -94,7 +106,12 @@ class WebhookReceiver implements Receiver {
 
   async receive(request: ReceiverRequest): Promise<ReceiverResponse> {
     if (this.#isClosing) return this.#answer(REFUSALS.overloaded, {});
-    return this.#track(this.#receive(request));
+    this.#receiving++;
+    try {
+      return await this.#receive(request);
+    } finally {
+      if (--this.#receiving === 0) this.#whenIdle();
+    }
   }
 
   async *find(filter: EventFilter = {}): AsyncGenerator<EventSummary> {
@@ -126,6 +143,7 @@ class WebhookReceiver implements Receiver {
     this.#isClosing = true;
     clearInterval(this.#pruning);
     this.#detach();
+    if (this.#receiving > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
     await Promise.allSettled(this.#inFlight);
     await this.#settings.store.close();
   }
@@ -136,7 +154,8 @@ class WebhookReceiver implements Receiver {
       const { method, headers, body } = request;
       if (method !== 'POST') return this.#answer(REFUSALS.methodNotAllowed, about);
       if (!isPlainJson(headers)) return this.#answer(REFUSALS.unsupportedMediaType, about);
-      const client = await this.#findClient(headers);
+      const found = this.#findClient(headers);
+      const client = isPending(found) ? await found : found;
       if (client === undefined) return this.#answer(REFUSALS.unauthorized, about);
       about = { client };
 
@@ -158,7 +177,8 @@ class WebhookReceiver implements Receiver {
         return this.#answer(REFUSALS.clientMismatch, about);
       }
 
-      await this.ready();
+      const { current } = this.#settings.mappings;
+      if (current === undefined || !this.#inForce.has(current)) await this.ready();
       const outcome = await processDelivery(
         {
           clientId: client.id,
@@ -166,15 +186,7 @@ class WebhookReceiver implements Receiver {
           receivedAt,
           allowShorthand: client.isSandbox,
         },
-        {
-          settings: this.#settings,
-          prepare: this.#prepare,
-          commit: (change) => (this.#commits.isFull ? undefined : this.#commits.commit(change)),
-          quarantine: (event) =>
-            this.#quarantines >= this.#settings.limits.queueSize
-              ? undefined
-              : this.#quarantine(event),
-        },
+        this.#processing,
       );
       return this.#answerOutcome(outcome, about);
     } catch (error) {
@@ -183,14 +195,15 @@ class WebhookReceiver implements Receiver {
     }
   }
 
-  async #findClient(headers: RequestHeaders): Promise<CompiledClient | undefined> {
+  #findClient(
+    headers: RequestHeaders,
+  ): Promise<CompiledClient | undefined> | CompiledClient | undefined {
     const token = bearerToken(headers);
     if (token === undefined) return undefined;
     const { clients, limits } = this.#settings;
-    const client = await withDeadline('The client look-up', limits.lookupTimeout, () =>
-      clients(token),
-    );
-    return client ? compileClient(client) : undefined;
+    const found = withDeadline('The client look-up', limits.lookupTimeout, () => clients(token));
+    if (isPending(found)) return found.then(compiledOrNone);
+    return compiledOrNone(found);
   }
 
   readonly #prepare = (mappings: MappingSet): Promise<void> => {
@@ -198,7 +211,10 @@ class WebhookReceiver implements Receiver {
     if (prepared === undefined) {
       prepared = this.#prepareStore(mappings.tables);
       this.#prepared.set(mappings, prepared);
-      prepared.catch(() => this.#prepared.delete(mappings));
+      prepared.then(
+        () => this.#inForce.add(mappings),
+        () => this.#prepared.delete(mappings),
+      );
     }
     return prepared;
   };
@@ -213,9 +229,9 @@ class WebhookReceiver implements Receiver {
     }
   }
 
-  #prepareStore(tables: MappingSet['tables']): Promise<void> {
+  async #prepareStore(tables: MappingSet['tables']): Promise<void> {
     const { store, limits } = this.#settings;
-    return withDeadline('The store', limits.storeTimeout, () => store.prepare(tables));
+    await withDeadline('The store', limits.storeTimeout, () => store.prepare(tables));
   }
 
   #prune(): void {
@@ -278,6 +294,10 @@ class WebhookReceiver implements Receiver {
     work.then(done, done);
     return work;
   }
+}
+
+function compiledOrNone(client: Client | null | undefined): CompiledClient | undefined {
+  return client ? compileClient(client) : undefined;
 }
 
 interface About {

@@ -33,12 +33,13 @@ export class MemoryInbox {
   record(change: Change): void {
     const { row, force, replayOf, ...event } = change;
     this.settle(change);
-    this.#put({
+    const id = identity(event.clientId, event.eventId);
+    this.#put(id, {
       ...event,
       state: row === null ? 'declined' : 'applied',
       code: null,
       reason: null,
-      attempts: (this.get(event.clientId, event.eventId)?.attempts ?? 0) + 1,
+      attempts: (this.#entries.get(id)?.attempts ?? 0) + 1,
     });
   }
 
@@ -61,7 +62,8 @@ export class MemoryInbox {
       return 'over_quota';
     }
     const attempts = (entry?.attempts ?? 0) + 1;
-    this.#put({ ...event, eventId: place.key, state: 'quarantined', attempts });
+    const id = identity(clientId, place.key);
+    this.#put(id, { ...event, eventId: place.key, state: 'quarantined', attempts });
     return 'quarantined';
   }
 
@@ -90,8 +92,7 @@ export class MemoryInbox {
     return { bodies, keys };
   }
 
-  #put(entry: StoredEvent): void {
-    const id = identity(entry.clientId, entry.eventId);
+  #put(id: string, entry: StoredEvent): void {
     this.#remove(id);
     this.#entries.set(id, entry);
     if (entry.state === 'quarantined') this.#count(entry.clientId, 1);

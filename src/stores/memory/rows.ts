@@ -45,7 +45,8 @@ export class MemoryRows {
     const id = identity(clientId, ...columns.map((column) => key[column] ?? ''));
     const row = rows.get(id);
     const change = atVersion(values, version);
-    rows.set(id, { clientId, key, ...mergeChanges(row ?? { values: {}, versions: {} }, change) });
+    const merged = row === undefined ? change : mergeChanges(row, change);
+    rows.set(id, { clientId, key, values: merged.values, versions: merged.versions });
     return (
       row === undefined ||
       Object.keys(values).some((column) => wins(version, own(row.versions, column)))
