@@ -37,12 +37,12 @@ const WORDS: Readonly<Record<Group, string>> = {
     [\`test/bench/baselines\`](../test/bench/baselines): they verify the signature, parse, claim the event and upsert
     the row in one transaction an event, with prepared statements. With a closed loop like this, the 99th percentile is the
     slowest answer at full load, not what a quiet system shows.`,
-  stores: `64 commits in flight, in one process with the store, \`fsync\` on.`,
-  sender: `16 requests in flight to a server that only answers; the baselines are bare loops of \`undici\` that
+  stores: `Changes straight into the store, without HTTP; \`fsync\` is on.`,
+  sender: `The server only answers, in a process of its own; the baselines are bare loops of \`undici\` that
     sign and post the same bytes.`,
   scale: `Processor time of all receivers and of every process of a Postgres of its own, an event; the load
     generator is left out.`,
-  start: `Whole processes from start to end, in turns, less an empty process of Node in the same round.`,
+  start: `Whole processes in turns, as who starts them sees them.`,
   size: `The bundle is made by esbuild for Node. Installed is what \`npm install\` brings into an empty project,
     type declarations included.`,
   backlog: `Each drain is a process of its own with a heap of a fixed size.`,
@@ -67,7 +67,7 @@ Its bar was set before it was measured.
 Measured on: ${describe(machine)}.
 
 To run it again: \`npm ci && npm run bench\` (ten minutes), \`npm run bench -- http\` for one group, \`npm run bench
--- all --docs\` for everything with this page made anew. It needs a PostgreSQL at \`POSTGRES_URL\`, and a quiet machine: what else runs there widens the
+-- all --docs\` for everything, with this page made anew (half an hour). It needs a PostgreSQL at \`POSTGRES_URL\`, and a quiet machine: what else runs there widens the
 spread.
 
 In the pictures, the upper bar is ours, green where it meets its bar and red where it does not, and the grey
