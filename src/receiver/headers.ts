@@ -1,6 +1,6 @@
 /**
- * The headers of a request: a Web `Headers`, or an object by name (Node's, in lower case, are found
- * fastest). Where a name came on several lines, a list of them tells more than a joined text.
+ * The headers of a request: a Web `Headers`, or an object by name, in any case. Where a name came on
+ * several lines, a list of them tells more than a joined text.
  */
 export type RequestHeaders =
   | { get(name: string): string | null }
@@ -12,14 +12,20 @@ export function headerValues(headers: RequestHeaders, name: string): readonly st
     const value = headers.get(name);
     return value === null ? [] : [value];
   }
-  if (Object.hasOwn(headers, name)) return toList(headers[name]);
-  return Object.keys(headers)
-    .filter((key) => key.length === name.length && key.toLowerCase() === name)
-    .flatMap((key) => toList(headers[key]));
+  let values = NONE;
+  // All of them, or else another spelling would hide a second line.
+  for (const key of Object.keys(headers)) {
+    if (key.length !== name.length || (key !== name && key.toLowerCase() !== name)) continue;
+    const lines = toList(headers[key]);
+    values = values.length === 0 ? lines : [...values, ...lines];
+  }
+  return values;
 }
 
+const NONE: readonly string[] = [];
+
 function toList(value: string | readonly string[] | undefined): readonly string[] {
-  if (value === undefined) return [];
+  if (value === undefined) return NONE;
   return typeof value === 'string' ? [value] : value;
 }
 

@@ -67,7 +67,10 @@ describe("the document's event", () => {
     const other = event({}, { his_status: 'cancelled' });
     expect(await post(receiver, other)).toMatchObject({
       status: 409,
-      body: { code: 'event_id_conflict' },
+      body: {
+        code: 'event_id_conflict',
+        message: 'This event_id was used before, for an event with other content.',
+      },
     });
     const ahead = event({ event_id: 'e2', timestamp: '2025-06-01T01:00:00Z' });
     expect(await post(receiver, ahead)).toMatchObject({
@@ -326,10 +329,12 @@ describe('what a stranger may learn', () => {
       { authorization: 'Bearer' },
       { authorization: 'Bearer token-1001 x' },
       { authorization: ['Bearer token-1001', 'Bearer token-1001'] },
+      { Authorization: 'Bearer token-1001' },
       { 'buktor-signature': undefined },
       { 'buktor-signature': '' },
       { 'buktor-signature': 'f'.repeat(64) },
       { 'buktor-signature': [signedHeaders(SAMPLE_REQUEST)['buktor-signature']!, 'x'] },
+      { 'Buktor-Signature': signedHeaders(SAMPLE_REQUEST)['buktor-signature']! },
     ]) {
       answers.push(await post(receiver, SAMPLE_REQUEST, headers));
     }
@@ -376,7 +381,13 @@ describe('quarantine and replay', () => {
     expect(await receiver.replay({ clientId: '1002' })).toMatchObject({ applied: 1, refused: 1 });
     expect(store.rows('appointment')).toMatchObject([{ client_id: '1002', id: 'A123' }]);
     expect(await entries(store)).toMatchObject([
-      { eventId: 'e2', state: 'quarantined', code: 'transform_failed', attempts: 3 },
+      {
+        eventId: 'e2',
+        state: 'quarantined',
+        code: 'transform_failed',
+        attempts: 3,
+        occurredAt: '2025-01-08T12:00:00.000000000Z',
+      },
       { eventId: 'evt_123456', state: 'applied', mappingVersion: mapped.version },
     ]);
     const reason = (await entries(store))[0]!.reason;
@@ -778,6 +789,9 @@ describe('look-ups', () => {
     expect((await post(slow.receiver, SAMPLE_REQUEST)).status).toBe(500);
     const slowMappings = fixture({ mappings: never, limits });
     expect((await post(slowMappings.receiver, SAMPLE_REQUEST)).status).toBe(500);
+    expect(slowMappings.results[0]!.error).toMatchObject({
+      message: expect.stringContaining('The mapping look-up') as string,
+    });
     const good = fixture({
       clients: (token) => Promise.resolve(token === 'token-1001' ? client : undefined),
     });
