@@ -616,6 +616,15 @@ describe('quarantine and replay', () => {
     ]);
   });
 
+  it('erases when it starts what came of age while nothing ran', async () => {
+    const store = memoryStore();
+    await post(fixture({ store, bodyRetention: 1000 }).receiver, SAMPLE_REQUEST);
+    expect((await entries(store))[0]!.body).not.toBeNull();
+    const later = fixture({ store, bodyRetention: 1000, now: () => NOW + 1001 });
+    await later.receiver.ready();
+    await vi.waitUntil(async () => (await entries(store))[0]!.body === null);
+  });
+
   it('erases bodies past their retention by itself', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] });
     try {
