@@ -100,7 +100,8 @@ describe('parseStrictJson', () => {
 
   it.each([
     ['64 levels', '['.repeat(64) + ']'.repeat(64)],
-    ['a hundred lists and objects side by side', `[${'[],{},'.repeat(50)}0]`],
+    ['a hundred lists side by side', `[${'[],'.repeat(100)}0]`],
+    ['a hundred objects side by side', `[${'{},'.repeat(100)}0]`],
     ['brackets in a string', JSON.stringify('['.repeat(100))],
     ['colons and quotes in strings', '{"a\\"b:":"c:\\\\","d":":"}'],
     ['a surrogate pair', '"\\ud83d\\ude00 \ud83d\ude00"'],

@@ -1,7 +1,7 @@
 /**
- * The headers of a request: a Web `Headers`, or an object by name (Node's, in lower case, are found
- * fastest). Where a name came on several lines, a list of them tells more than a joined text; so does
- * a list of all names and values in turns, as Node's `rawHeaders`.
+ * The headers of a request: a Web `Headers`, or an object by name, in any case. Where a name came on
+ * several lines, a list of them tells more than a joined text; so does a list of all names and values in
+ * turns, as Node's `rawHeaders`.
  */
 export type RequestHeaders =
   | { get(name: string): string | null }
@@ -12,26 +12,38 @@ export type RequestHeaders =
 export function headerValues(headers: RequestHeaders, name: string): readonly string[] {
   if (isLines(headers)) return valuesOf(headers, name);
   if (isWebHeaders(headers)) return toList(headers.get(name));
-  if (Object.hasOwn(headers, name)) return toList(headers[name]);
-  return Object.keys(headers)
-    .filter((key) => key.length === name.length && key.toLowerCase() === name)
-    .flatMap((key) => toList(headers[key]));
-}
-
-/** Few names have the length of the one that is looked for, so hardly one is put in lower case. */
-function valuesOf(lines: readonly unknown[], name: string): readonly string[] {
-  const values: string[] = [];
-  for (let i = 0; i < lines.length; i += 2) {
-    const other = lines[i];
-    if (typeof other !== 'string' || other.length !== name.length) continue;
-    if (other.toLowerCase() === name) values.push(...toList(lines[i + 1]));
+  let values = NONE;
+  // All of them, or else another spelling would hide a second line.
+  for (const key of Object.keys(headers)) {
+    if (isNamed(key, name)) values = join(values, toList(headers[key]));
   }
   return values;
 }
 
+function valuesOf(lines: readonly unknown[], name: string): readonly string[] {
+  let values = NONE;
+  for (let i = 0; i < lines.length; i += 2) {
+    if (isNamed(lines[i], name)) values = join(values, toList(lines[i + 1]));
+  }
+  return values;
+}
+
+/** Few names have the length of the one that is looked for, so hardly one is put in lower case. */
+function isNamed(key: unknown, name: string): boolean {
+  if (typeof key !== 'string' || key.length !== name.length) return false;
+  return key === name || key.toLowerCase() === name;
+}
+
+const NONE: readonly string[] = [];
+
+function join(first: readonly string[], second: readonly string[]): readonly string[] {
+  return first.length === 0 ? second : [...first, ...second];
+}
+
 /** What an adapter of the host's own puts there may be anything; only text is a header's value. */
 function toList(value: unknown): readonly string[] {
-  if (value === undefined || value === null) return [];
+  if (typeof value === 'string') return [value];
+  if (value === undefined || value === null) return NONE;
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   return list.map((line) => (typeof line === 'string' ? line : ''));
 }

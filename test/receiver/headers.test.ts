@@ -15,6 +15,7 @@ describe('headerValues', () => {
       '3',
     ]);
     expect(headerValues({ 'client-id': ['1', '2'] }, 'client-id')).toEqual(['1', '2']);
+    expect(headerValues({ 'client-id': '1', 'Client-ID': '2' }, 'client-id')).toEqual(['1', '2']);
     expect(headerValues(new Headers({ 'Client-ID': '1' }), 'client-id')).toEqual(['1']);
   });
 
@@ -73,6 +74,8 @@ describe('bearerToken', () => {
 
   it('is none where there are several lines, or none', () => {
     expect(token(['Bearer abc', 'Bearer abc'])).toBeUndefined();
+    const spellings = { authorization: 'Bearer abc', Authorization: 'Bearer abc' };
+    expect(bearerToken(spellings)).toBeUndefined();
     expect(token([])).toBeUndefined();
     expect(token(undefined)).toBeUndefined();
   });

@@ -68,7 +68,10 @@ describe("the document's event", () => {
     const other = event({}, { his_status: 'cancelled' });
     expect(await post(receiver, other)).toMatchObject({
       status: 409,
-      body: { code: 'event_id_conflict' },
+      body: {
+        code: 'event_id_conflict',
+        message: 'This event_id was used before, for an event with other content.',
+      },
     });
     const ahead = event({ event_id: 'e2', timestamp: '2025-06-01T01:00:00Z' });
     expect(await post(receiver, ahead)).toMatchObject({
@@ -327,10 +330,12 @@ describe('what a stranger may learn', () => {
       { authorization: 'Bearer' },
       { authorization: 'Bearer token-1001 x' },
       { authorization: ['Bearer token-1001', 'Bearer token-1001'] },
+      { Authorization: 'Bearer token-1001' },
       { 'buktor-signature': undefined },
       { 'buktor-signature': '' },
       { 'buktor-signature': 'f'.repeat(64) },
       { 'buktor-signature': [signedHeaders(SAMPLE_REQUEST)['buktor-signature']!, 'x'] },
+      { 'Buktor-Signature': signedHeaders(SAMPLE_REQUEST)['buktor-signature']! },
     ]) {
       answers.push(await post(receiver, SAMPLE_REQUEST, headers));
     }
@@ -377,7 +382,13 @@ describe('quarantine and replay', () => {
     expect(await receiver.replay({ clientId: '1002' })).toMatchObject({ applied: 1, refused: 1 });
     expect(store.rows('appointment')).toMatchObject([{ client_id: '1002', id: 'A123' }]);
     expect(await entries(store)).toMatchObject([
-      { eventId: 'e2', state: 'quarantined', code: 'transform_failed', attempts: 3 },
+      {
+        eventId: 'e2',
+        state: 'quarantined',
+        code: 'transform_failed',
+        attempts: 3,
+        occurredAt: '2025-01-08T12:00:00.000000000Z',
+      },
       { eventId: 'evt_123456', state: 'applied', mappingVersion: mapped.version },
     ]);
     const reason = (await entries(store))[0]!.reason;
@@ -606,6 +617,15 @@ describe('quarantine and replay', () => {
     ]);
   });
 
+  it('erases when it starts what came of age while nothing ran', async () => {
+    const store = memoryStore();
+    await post(fixture({ store, bodyRetention: 1000 }).receiver, SAMPLE_REQUEST);
+    expect((await entries(store))[0]!.body).not.toBeNull();
+    const later = fixture({ store, bodyRetention: 1000, now: () => NOW + 1001 });
+    await later.receiver.ready();
+    await vi.waitUntil(async () => (await entries(store))[0]!.body === null);
+  });
+
   it('erases bodies past their retention by itself', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] });
     try {
@@ -779,6 +799,9 @@ describe('look-ups', () => {
     expect((await post(slow.receiver, SAMPLE_REQUEST)).status).toBe(500);
     const slowMappings = fixture({ mappings: never, limits });
     expect((await post(slowMappings.receiver, SAMPLE_REQUEST)).status).toBe(500);
+    expect(slowMappings.results[0]!.error).toMatchObject({
+      message: expect.stringContaining('The mapping look-up') as string,
+    });
     const good = fixture({
       clients: (token) => Promise.resolve(token === 'token-1001' ? client : undefined),
     });
