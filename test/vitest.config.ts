@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
@@ -7,6 +8,8 @@ const config: ViteUserConfig = defineConfig({
   root,
   test: {
     include: ['test/**/*.test.ts'],
+    // Many tests wait for servers and processes; on two cores, one at a time takes half as long again.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 30_000,
     coverage: {
