@@ -24,7 +24,7 @@ export async function describeMachine(): Promise<Machine> {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memory: `${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
-    system: `${systemType()} ${release()}`,
+    system: `${systemType()} ${release().split('-')[0] as string}`,
     node: process.version,
     sqlite: process.versions.sqlite ?? 'unknown',
     postgres: missingPostgres === false ? await describePostgres() : null,
