@@ -1,6 +1,37 @@
-import { rmSync } from 'node:fs';
-import { cp } from 'node:fs/promises';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import type { Options } from 'tsup';
+
+/**
+ * Whose code is carried along, with the licences that ask to be named: development dependencies that
+ * `src/` imports are bundled, each as far as it is used.
+ */
+const notices: NonNullable<Options['esbuildPlugins']>[number] = {
+  name: 'notices',
+  setup(build) {
+    build.onEnd(async ({ metafile }) => {
+      const folders = Object.values(metafile?.outputs ?? {})
+        .flatMap(({ inputs }) => Object.entries(inputs))
+        .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+        .map(([file]) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0])
+        .filter((folder) => folder !== undefined);
+      const texts = [...new Set(folders)].sort().map(noticeOf);
+      await mkdir('dist', { recursive: true });
+      await writeFile('dist/third-party-notices.txt', texts.join('\n'));
+    });
+  },
+};
+
+function noticeOf(folder: string): string {
+  const { name, version, license } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')) as {
+    name: string;
+    version: string;
+    license: string;
+  };
+  const file = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
+  if (file === undefined) throw new Error(`${folder} has no licence to carry along`);
+  return `${name} ${version} (${license})\n\n${readFileSync(`${folder}/${file}`, 'utf8').trim()}\n`;
+}
 
 const shared: Options = {
   target: 'node20',
@@ -8,7 +39,8 @@ const shared: Options = {
   outDir: 'dist',
   // Shared chunks in both formats: an error class must be one class, whichever subpath it came by.
   splitting: true,
-  treeshake: false,
+  // Rollup leaves out more of what is bundled than esbuild does.
+  treeshake: true,
 };
 
 // Once for all builds below; tsup's own `clean` would have them clear each other's files.
@@ -34,9 +66,10 @@ const entry = {
 const config: Options[] = [
   {
     ...shared,
-    entry,
+    entry: { ...entry, 'cli/main': 'src/cli/main.ts' },
     format: ['esm'],
-    dts: true,
+    dts: { entry },
+    esbuildPlugins: [notices],
     async onSuccess() {
       for (const name of ['envelope', 'his-json-mapping']) {
         await cp(`src/schemas/${name}.schema.json`, `dist/schemas/${name}.schema.json`);
@@ -48,16 +81,6 @@ const config: Options[] = [
     entry,
     format: ['cjs'],
     dts: true,
-    // It is an ES module only, which Node before 20.19 cannot require.
-    noExternal: ['temporal-polyfill'],
-    async onSuccess() {
-      await cp('node_modules/temporal-polyfill/LICENSE', 'dist/temporal-polyfill.LICENSE');
-    },
-  },
-  {
-    ...shared,
-    entry: { 'cli/main': 'src/cli/main.ts' },
-    format: ['esm'],
   },
 ];
 

@@ -1,8 +1,7 @@
-import { type JSONVisitor, type ParseErrorCode, printParseErrorCode, visit } from 'jsonc-parser';
 import type { Fault } from '../errors.ts';
 import type { JsonValue } from '../events.ts';
 import { isHeldByDouble, MAX_DEPTH, parseJson, toText } from '../json.ts';
-import { escapePointer } from './path.ts';
+import { type Position, walkJson } from './json-walk.ts';
 
 /** What was found in a document that was given as text. */
 export type DocumentText =
@@ -22,12 +21,6 @@ export function readDocumentText(document: string | Uint8Array): DocumentText {
   if (faults.length > 0) return { ok: false, faults };
   const hint = isName ? ' If this is the name of a file, pass what the file holds.' : '';
   return { ok: false, faults: [{ path: '', message: parsed.reason + hint }] };
-}
-
-/** Where something stands in a text, counted from 1; the column in UTF-16 code units. */
-export interface Position {
-  readonly line: number;
-  readonly column: number;
 }
 
 /**
@@ -52,7 +45,7 @@ export function findPositions(
 ): ReadonlyMap<string, Position> {
   const wanted = new Set(pointers.flatMap(withAncestors));
   const found = new Map<string, Position>();
-  walk(text, {
+  walkJson(text, {
     onPlace(pointer, position) {
       if (wanted.has(pointer)) found.set(pointer, position);
     },
@@ -75,25 +68,6 @@ function withAncestors(pointer: string): string[] {
   return all;
 }
 
-const SYNTAX: Readonly<Record<string, string>> = {
-  InvalidSymbol: 'is not JSON',
-  InvalidNumberFormat: 'is not a number as JSON writes it',
-  PropertyNameExpected: 'a member in double quotes is expected',
-  ValueExpected: 'a value is expected',
-  ColonExpected: 'a colon is expected',
-  CommaExpected: 'a comma is expected',
-  CloseBraceExpected: 'a closing } is expected',
-  CloseBracketExpected: 'a closing ] is expected',
-  EndOfFileExpected: 'the document ends before this',
-  InvalidCommentToken: 'JSON has no comments',
-  UnexpectedEndOfComment: 'JSON has no comments',
-  UnexpectedEndOfString: 'the string has no end',
-  UnexpectedEndOfNumber: 'the number has no end',
-  InvalidUnicode: 'is no \\u escape of four hex digits',
-  InvalidEscapeCharacter: 'the string has an escape that JSON does not know',
-  InvalidCharacter: 'the string has a control character, which must be escaped',
-};
-
 /** Everything for which {@link parseJson} refuses a document, with its position. */
 function findFaults(text: string): readonly Fault[] {
   if (text.startsWith('\ufeff')) {
@@ -101,12 +75,11 @@ function findFaults(text: string): readonly Fault[] {
   }
   const faults: Fault[] = [];
   const brokenLines = new Set<number>();
-  walk(text, {
-    onError(code, { line, column }) {
+  walkJson(text, {
+    onError(message, { line, column }) {
       // What follows an error on its line is mostly an echo of it.
       if (brokenLines.has(line)) return;
       brokenLines.add(line);
-      const message = SYNTAX[printParseErrorCode(code)] ?? 'is not JSON';
       faults.push({ path: '', message, line, column });
     },
     onKey(name, pointer, position, first) {
@@ -142,83 +115,4 @@ function keyFault(name: string, pointer: string): string | undefined {
 function stringFault(text: string): string | undefined {
   if (text.includes('\0')) return 'holds U+0000';
   return text.isWellFormed() ? undefined : 'holds a lone surrogate';
-}
-
-interface Walker {
-  /** Every value, where it begins; a member where its name begins. */
-  onPlace?(pointer: string, position: Position): void;
-  /** Every name of a member; `first` is where the same object had it before. */
-  onKey?(name: string, pointer: string, position: Position, first: Position | undefined): void;
-  onLiteral?(value: unknown, raw: string, pointer: string, position: Position): void;
-  /** A value below the deepest level. Nothing after it is looked at: the walk is recursive. */
-  onTooDeep?(pointer: string, position: Position): void;
-  onError?(code: ParseErrorCode, position: Position): void;
-}
-
-interface Frame {
-  readonly pointer: string;
-  readonly isList: boolean;
-  readonly names: Map<string, Position>;
-  next: number;
-}
-
-/** Goes through a text in its order and tells the pointer and position of what it meets. */
-function walk(text: string, walker: Walker): void {
-  const frames: Frame[] = [];
-  let member = '';
-  const pointerOfValue = (): string => {
-    const frame = frames.at(-1);
-    return frame?.isList === true ? `${frame.pointer}/${String(frame.next++)}` : member;
-  };
-  const begin = (isList: boolean, line: number, character: number): void => {
-    const pointer = pointerOfValue();
-    const position = at(line, character);
-    if (frames.at(-1)?.isList !== false) walker.onPlace?.(pointer, position);
-    if (frames.length === MAX_DEPTH) {
-      walker.onTooDeep?.(pointer, position);
-      throw new TooDeep();
-    }
-    frames.push({ pointer, isList, names: new Map(), next: 0 });
-  };
-  const end = (): void => {
-    frames.pop();
-  };
-  const visitor: JSONVisitor = {
-    onObjectBegin(_, __, line, character) {
-      begin(false, line, character);
-    },
-    onArrayBegin(_, __, line, character) {
-      begin(true, line, character);
-    },
-    onObjectEnd: end,
-    onArrayEnd: end,
-    onObjectProperty(name, _, __, line, character) {
-      const frame = frames.at(-1) as Frame;
-      const position = at(line, character);
-      member = `${frame.pointer}/${escapePointer(name)}`;
-      walker.onPlace?.(member, position);
-      walker.onKey?.(name, member, position, frame.names.get(name));
-      if (!frame.names.has(name)) frame.names.set(name, position);
-    },
-    onLiteralValue(value: unknown, offset, length, line, character) {
-      const pointer = pointerOfValue();
-      const position = at(line, character);
-      if (frames.at(-1)?.isList !== false) walker.onPlace?.(pointer, position);
-      walker.onLiteral?.(value, text.slice(offset, offset + length), pointer, position);
-    },
-    onError(code, _, __, line, character) {
-      walker.onError?.(code, at(line, character));
-    },
-  };
-  try {
-    visit(text, visitor, { disallowComments: true });
-  } catch (error) {
-    if (!(error instanceof TooDeep)) throw error;
-  }
-}
-
-class TooDeep extends Error {}
-
-function at(line: number, character: number): Position {
-  return { line: line + 1, column: character + 1 };
 }

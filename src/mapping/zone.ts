@@ -1,4 +1,5 @@
-import { Temporal } from 'temporal-polyfill';
+import * as PlainDateTime from 'temporal-polyfill/fns/PlainDateTime';
+import * as ZonedDateTime from 'temporal-polyfill/fns/ZonedDateTime';
 import { dateOf } from '../calendar.ts';
 
 /** Which moment a local time means that a clock change skips or repeats, as in Temporal. */
@@ -35,7 +36,7 @@ export function findZone(name: string): Zone | undefined {
   if (!NAME.test(name)) return undefined;
   let id: string;
   try {
-    id = new Temporal.ZonedDateTime(0n, name).timeZoneId;
+    id = ZonedDateTime.create(0n, name).timeZoneId;
   } catch {
     return undefined;
   }
@@ -96,16 +97,16 @@ class CachedZone implements Zone {
   #look(from: number, until: number): Piece {
     const quiet = this.#quiet;
     if (from >= quiet.from && until <= quiet.until) return quiet.offset;
-    const start = Temporal.Instant.fromEpochMilliseconds(from * 1000).toZonedDateTimeISO(this.name);
+    const start = ZonedDateTime.create(BigInt(from) * 1_000_000_000n, this.name);
     const before = offsetOf(start);
-    const change = start.getTimeZoneTransition('next');
+    const change = nextChange(start);
     const at = secondsOf(change);
     if (change === null || at >= until) {
       // The search for the next change is the slow part, and longest where there are few.
       this.#quiet = { from, until: at, offset: before };
       return before;
     }
-    if (secondsOf(change.getTimeZoneTransition('next')) < until) return 'many';
+    if (secondsOf(nextChange(change)) < until) return 'many';
     return { at, before, after: offsetOf(change) };
   }
 }
@@ -133,7 +134,7 @@ function askTemporal(
   const day = Math.floor(local / 86_400);
   const second = local - day * 86_400;
   const { year, month, dayOfMonth } = dateOf(day);
-  const time = new Temporal.PlainDateTime(
+  const time = PlainDateTime.create(
     year,
     month,
     dayOfMonth,
@@ -142,17 +143,21 @@ function askTemporal(
     second % 60,
   );
   try {
-    return time.toZonedDateTime(name, { disambiguation }).epochMilliseconds / 1000;
+    return secondsOf(PlainDateTime.toZonedDateTime(time, name, { disambiguation }));
   } catch {
     return undefined;
   }
 }
 
-function offsetOf(time: Temporal.ZonedDateTime): number {
-  return time.offsetNanoseconds / 1e9;
+function nextChange(time: ZonedDateTime.Record): ZonedDateTime.Record | null {
+  return ZonedDateTime.getTimeZoneTransition(time, 'next');
+}
+
+function offsetOf(time: ZonedDateTime.Record): number {
+  return ZonedDateTime.offsetNanoseconds(time) / 1e9;
 }
 
 /** When a change is, in seconds since 1970; never, where there is none. */
-function secondsOf(change: Temporal.ZonedDateTime | null): number {
+function secondsOf(change: ZonedDateTime.Record | null): number {
   return change === null ? Infinity : change.epochMilliseconds / 1000;
 }

@@ -74,6 +74,25 @@ assert.deepEqual(schemas.validate('payment.successful', {}), [
 ]);
 assert.equal(schemas.validate('payment.failed', { id: 2 }).length, 1);
 
+// Zones, by the runtime's own Temporal or by what the package carries along: a gap, and a spring of two changes.
+const zoned = root.compileMappings({
+  clients: {
+    1: {
+      timezone: 'Europe/Vienna',
+      mappings: {
+        'service.*': { fields: { his_service_id: 'id', at: { to: 'at', type: 'datetime' } } },
+      },
+    },
+  },
+});
+for (const [at, expected] of [
+  ['2025-03-30T02:30:00', '2025-03-30T01:30:00Z'],
+  ['1945-04-07T12:00:00', '1945-04-07T10:00:00Z'],
+]) {
+  const mapping = root.resolveMapping(zoned, '1', 'service.created');
+  assert.equal(root.transformFields(mapping, { his_service_id: '7', at }).values.at, expected);
+}
+
 assert.equal(typeof redisIdempotency, 'function');
 const persistence = memoryPersistence();
 const parts = { idempotency: memoryIdempotency(), persistence, inbox: memoryStore() };
