@@ -40,7 +40,12 @@ const shared: Options = {
   // Shared chunks in both formats: an error class must be one class, whichever subpath it came by.
   splitting: true,
   // Rollup leaves out more of what is bundled than esbuild does.
-  treeshake: true,
+  treeshake: { preset: 'recommended', propertyReadSideEffects: false },
+  esbuildOptions(options) {
+    // The one module that is needed: the package's main file for Node requires its parts in a way that no
+    // bundler sees, and the one for bundlers brings all of them.
+    options.alias = { 'jsonc-parser': './node_modules/jsonc-parser/lib/esm/impl/parser.js' };
+  },
 };
 
 // Once for all builds below; tsup's own `clean` would have them clear each other's files.

@@ -104,6 +104,7 @@ describe('the import graph', () => {
       [/^adapters\/fastify\.ts$/, /^fastify$/],
       [/^schemas\/data-schemas\.ts$/, /^ajv(\/dist\/2020\.js)?$|^ajv-formats$/],
       [/^mapping\/suggest\.ts$/, /^fastest-levenshtein$/],
+      [/^mapping\/text\.ts$/, /^jsonc-parser$/],
       [/^mapping\/zone\.ts$/, /^temporal-polyfill\/fns\/(PlainDateTime|ZonedDateTime)$/],
       [/./, /^(node:crypto|node:buffer|fast-json-stable-stringify)$/],
     ];

@@ -3,8 +3,7 @@ import {
   explainMapping,
   type MappingExplanation,
 } from '../mapping/explain.ts';
-import type { Position } from '../mapping/json-walk.ts';
-import { findPositions } from '../mapping/text.ts';
+import { findPositions, type Position } from '../mapping/text.ts';
 import { type Io, UsageError } from './io.ts';
 import { compileFile, inColumns, readArguments, readEvent } from './mapping-files.ts';
 

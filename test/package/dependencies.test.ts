@@ -87,7 +87,7 @@ describe('what dist carries along', () => {
   it('is what docs/decisions.md justifies, with its licence, and is not installed', () => {
     expect(heads.map(([, name]) => name)).toEqual(BUNDLED);
     const [, section] = sectionsOf('Dependencies');
-    expect(rowsOf(section!)).toEqual(['temporal-polyfill']);
+    expect(rowsOf(section!)).toEqual(['temporal-polyfill', 'jsonc-parser']);
     for (const name of BUNDLED) expect(section).toContain(`\`${name}\``);
     for (const [, name, version, license] of heads) {
       const locked = lock.packages[`node_modules/${name!}`]!;
