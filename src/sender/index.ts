@@ -18,6 +18,7 @@ export type { Provided } from './credentials.ts';
 export type { EndpointState, ProbePolicy } from './gate.ts';
 export type { RetryPolicy } from './backoff.ts';
 export type { FetchedResponse, FetchLike } from './attempt.ts';
+export type { AnswerBody } from './body.ts';
 export type { SignedRequest } from './request.ts';
 export type { Clock } from './clock.ts';
 export type { AttemptSummary, EventSummary, LifecycleListener, SenderEvent } from './lifecycle.ts';

@@ -84,7 +84,10 @@ export interface Host {
 export async function openHost(store: EventStore, rows: Host['rows']): Promise<Host> {
   const receiver = createReceiver({
     clients: bearerTokens({
-      'token-1001': { id: '1001', secrets: [{ secret: 'an old secret of 32 bytes, ended' }, SECRET] },
+      'token-1001': {
+        id: '1001',
+        secrets: [{ secret: 'an old secret of 32 bytes, ended' }, SECRET],
+      },
       'token-1002': { id: '1002', secrets: SECRET },
       [SANDBOX]: { id: '1003', secrets: SECRET, signature: 'optional' },
     }),
