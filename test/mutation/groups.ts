@@ -12,7 +12,7 @@ export const GROUPS: Readonly<Record<string, MutationGroup>> = {
   },
   gate: {
     mutate: ['src/json.ts', 'src/json-scan.ts', 'src/canonical.ts'],
-    tests: ['test/json.test.ts', 'test/canonical.test.ts'],
+    tests: ['test/json.test.ts', 'test/json-scan.test.ts', 'test/canonical.test.ts'],
   },
   time: {
     mutate: ['src/timestamp.ts', 'src/digits.ts', 'src/calendar.ts'],
