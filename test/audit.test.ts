@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { inspect } from 'node:util';
 import { Pool } from 'pg';
 import { PgBoss } from 'pg-boss';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -322,6 +323,19 @@ describe('an audit trail', () => {
     const { receiver } = receiverOn(memoryStore(), { audit });
     expect(await receiver.replay()).toMatchObject({ refused: 0 });
     expect(calls).toBe(2);
+  });
+
+  it('says what is missing where it can be mended, and quotes nothing else', async () => {
+    const failing = (error: Error) =>
+      receiverOn(memoryStore(), { audit: { append: () => Promise.reject(error) } }).receiver;
+    const missing = new SchemaError(['table his_audit is missing'], ['CREATE TABLE his_audit']);
+    await expect(failing(missing).replay()).rejects.toBe(missing);
+    await expect(failing(new StorageError('x')).replay()).rejects.toThrow('so nothing was done');
+    const error = await failing(new Error('no Zoë'))
+      .replay()
+      .catch((error: unknown) => error);
+    expect((error as Error).cause).toBeInstanceOf(Error);
+    expect(inspect(error)).not.toContain('Zoë');
   });
 
   it('is needed: without one nothing is replayed or shown', async () => {

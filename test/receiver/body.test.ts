@@ -52,6 +52,7 @@ describe('readBody', () => {
       cause: 'too_large',
     });
     expect(await readBody(new Uint8Array(10), 3, LIMITS)).toMatchObject({ ok: true });
+    expect(await readBody(new Uint8Array(10), 10, LIMITS)).toMatchObject({ ok: true });
   });
 
   it('stops at the deadline, once for the whole body', async () => {
@@ -89,6 +90,17 @@ describe('readBody', () => {
       expect(await readBody(body, undefined, LIMITS)).toEqual({ ok: false, cause: 'no_bytes' });
     },
   );
+
+  it('takes a stream that cannot be let go of', async () => {
+    const chunks = [new Uint8Array(11), 'text'];
+    const stream = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.resolve({ done: false, value: chunks.shift() }),
+      }),
+    };
+    expect(await readBody(stream, undefined, LIMITS)).toEqual({ ok: false, cause: 'too_large' });
+    expect(await readBody(stream, undefined, LIMITS)).toEqual({ ok: false, cause: 'no_bytes' });
+  });
 
   it('calls a stream that breaks aborted', async () => {
     const stream = streamOf([bytes(1)], () => Promise.reject(new Error('reset')));
