@@ -234,10 +234,10 @@ describe.each(DRIVERS)("sqliteOutbox in the caller's own transaction, by %s", (_
     };
     const commits: number[] = [];
     const exec = database.exec.bind(database);
-    database.exec = ((sql: string) => {
+    database.exec = (sql: string) => {
       if (sql === 'COMMIT') commits.push(synchronous());
       return exec(sql);
-    }) as typeof database.exec;
+    };
     const FULL = 2;
     const NORMAL = 1;
     await outbox.enqueue(EVENT, { now: NOW });

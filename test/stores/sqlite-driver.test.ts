@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Session } from '../../src/sqlite/connection.ts';
 import {
   isBusy,
   isFull,
@@ -91,5 +93,20 @@ describe('quote', () => {
   it('lets no identifier end itself', () => {
     expect(quote('a')).toBe('"a"');
     expect(quote('a"; DROP TABLE "b')).toBe('"a""; DROP TABLE ""b"');
+  });
+});
+
+describe('Session', () => {
+  it('keeps statements, but not any number of them', () => {
+    const database = new DatabaseSync(':memory:');
+    onTestFinished(() => {
+      database.close();
+    });
+    const session = new Session(database);
+    const first = session.prepare('SELECT 0');
+    for (let n = 1; n < 1_000; n++) session.prepare(`SELECT ${String(n)}`);
+    expect(session.prepare('SELECT 0')).toBe(first);
+    session.prepare('SELECT 1000');
+    expect(session.prepare('SELECT 0')).not.toBe(first);
   });
 });
