@@ -282,7 +282,11 @@ describe.each(Object.keys(OUTBOXES))('the audit trail of an outbox: %s', (name) 
     const { subject } = await OUTBOXES[name]!();
     const audit: AuditTrail = { append: () => Promise.reject(new Error('no room')) };
     const { sender } = await withDeadLetters(subject, audit);
-    await expect(sender.redrive()).rejects.toThrow(StorageError);
+    const error: unknown = await sender.redrive().catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(StorageError);
+    // What a trail of the host's says may quote what it was given.
+    expect((error as Error).cause).toBeInstanceOf(Error);
+    expect(inspect(error)).not.toContain('no room');
     await expect(sender.discard({})).rejects.toThrow(StorageError);
     expect(await sender.count()).toEqual({ queued: 0, dead: 3 });
     for (const options of [{ actor: '' }, { actor: 'a\nb' }, { actor: 5 }, { who: 'x' }]) {
