@@ -8,7 +8,13 @@ import {
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { PUSH, readBody } from '../../src/receiver/body.ts';
-import { fromNode, headersFor, keptBytes, type NodeRequest } from '../../src/receiver/node.ts';
+import {
+  fromNode,
+  headersFor,
+  keptBytes,
+  lingerAfter,
+  type NodeRequest,
+} from '../../src/receiver/node.ts';
 import { success } from '../../src/receiver/responses.ts';
 
 const LIMITS = { bodyBytes: 10, bodyTimeout: 5_000 };
@@ -99,6 +105,15 @@ describe.each(Object.entries(WAYS))('the body of a Node request that %s', (_, wa
     expect(await read(body)).toEqual({ ok: false, cause: 'aborted' });
   });
 
+  it('is aborted where the host ends it', async () => {
+    const { request, client } = await arrived();
+    const reading = read(fromNode(request).body);
+    client.write('abc');
+    await vi.waitUntil(() => request.readableDidRead, { interval: 1 });
+    request.destroy();
+    expect(await reading).toEqual({ ok: false, cause: 'aborted' });
+  });
+
   it('is let go of at the limit, and can still be answered', async () => {
     const { request, response, client } = await arrived();
     const reading = read(fromNode(request).body);
@@ -160,11 +175,21 @@ describe('fromNode', () => {
 
   it.each<[string, (request: NodeRequest, end: () => void) => unknown]>([
     ['was read to its end', (request, end) => (end(), once(request.resume(), 'end'))],
+    [
+      'was empty, and read to its end',
+      (request, end) => (
+        end(),
+        once(
+          request.on('readable', () => void request.read()),
+          'end',
+        )
+      ),
+    ],
     ['was begun', (request) => once(request, 'readable').then(() => request.read(1) as unknown)],
     ['flows', (request) => request.resume()],
-  ])('takes what a parser has kept where the body %s', async (_, take) => {
+  ])('takes what a parser has kept where the body %s', async (state, take) => {
     const { request, client } = await arrived();
-    client.write('abc');
+    if (!state.includes('empty')) client.write('abc');
     await take(request, () => client.end());
     expect(fromNode(request).body).toBeUndefined();
     const bytes = Buffer.from('abc');
@@ -200,5 +225,60 @@ describe('headersFor', () => {
     expect(headersFor(request, { ...answer, headers: { a: '1' } })).toEqual({ a: '1' });
     Object.assign(request, { httpVersionMajor: 2 });
     expect(headersFor(request, answer)).toEqual({ a: '1' });
+  });
+});
+
+describe('lingerAfter', () => {
+  function fakeTimers() {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+  }
+
+  it('reads what nobody wants for two seconds after the answer, and then cuts it off', async () => {
+    const { request, response, client } = await arrived();
+    client.write('abc');
+    fakeTimers();
+    lingerAfter(request, response);
+    expect(vi.getTimerCount()).toBe(0);
+    response.end();
+    await once(response, 'finish');
+    expect(request.readableFlowing).toBe(true);
+    vi.advanceTimersByTime(1_999);
+    expect(request.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(request.destroyed).toBe(true);
+  });
+
+  it('does so at once over HTTP/2, where no answer finishes before', async () => {
+    const { request, response } = await arrived();
+    Object.assign(request, { httpVersionMajor: 2 });
+    fakeTimers();
+    lingerAfter(request, response);
+    expect(request.readableFlowing).toBe(true);
+    expect(vi.getTimerCount()).toBe(1);
+    // A request that is over needs no timer.
+    request.emit('close');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('leaves a request alone that is there to its end, or is by the time of the answer', async () => {
+    for (const isLate of [false, true]) {
+      const { request, response, client } = await arrived();
+      const listeners = response.listenerCount('finish');
+      if (isLate) lingerAfter(request, response);
+      client.end('abc');
+      await vi.waitUntil(() => request.complete, { interval: 1 });
+      if (!isLate) {
+        lingerAfter(request, response);
+        expect(response.listenerCount('finish')).toBe(listeners);
+      }
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      response.end();
+      await once(response, 'finish');
+      expect(vi.getTimerCount()).toBe(0);
+      vi.useRealTimers();
+    }
   });
 });
