@@ -34,15 +34,17 @@ export function hmacSha256(key: Uint8Array | string, body: Uint8Array | string):
     const secret = typeof key === 'string' ? key : crypto.createSecretKey(key);
     return crypto.createHmac('sha256', secret).update(body).digest('hex');
   }
-  pad(key, oneShot);
-  const length = typeof body === 'string' ? inner.write(body, BLOCK) : put(body, BLOCK);
-  // Digests travel as text, a byte a character: making a Buffer takes longer than hashing an event.
-  outer.write(oneShot('sha256', inner.subarray(0, BLOCK + length), 'binary'), BLOCK, 'latin1');
-  const digest = oneShot('sha256', outer, 'hex');
-  // A host that wipes its key must not find it here.
-  inner.fill(0, 0, BLOCK);
-  outer.fill(0, 0, BLOCK);
-  return digest;
+  try {
+    pad(key, oneShot);
+    const length = typeof body === 'string' ? inner.write(body, BLOCK) : put(body, BLOCK);
+    // Digests travel as text, a byte a character: making a Buffer takes longer than hashing an event.
+    outer.write(oneShot('sha256', inner.subarray(0, BLOCK + length), 'binary'), BLOCK, 'latin1');
+    return oneShot('sha256', outer, 'hex');
+  } finally {
+    // A host that wipes its key must not find it here; one longer than a block stood there whole.
+    inner.fill(0, 0, Math.max(BLOCK, mostBytes(key)));
+    outer.fill(0, 0, BLOCK);
+  }
 }
 
 /** A character of a string becomes three bytes at most. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { inspect } from 'node:util';
 import { Pool } from 'pg';
 import { PgBoss } from 'pg-boss';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -281,7 +282,11 @@ describe.each(Object.keys(OUTBOXES))('the audit trail of an outbox: %s', (name) 
     const { subject } = await OUTBOXES[name]!();
     const audit: AuditTrail = { append: () => Promise.reject(new Error('no room')) };
     const { sender } = await withDeadLetters(subject, audit);
-    await expect(sender.redrive()).rejects.toThrow(StorageError);
+    const error: unknown = await sender.redrive().catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(StorageError);
+    // What a trail of the host's says may quote what it was given.
+    expect((error as Error).cause).toBeInstanceOf(Error);
+    expect(inspect(error)).not.toContain('no room');
     await expect(sender.discard({})).rejects.toThrow(StorageError);
     expect(await sender.count()).toEqual({ queued: 0, dead: 3 });
     for (const options of [{ actor: '' }, { actor: 'a\nb' }, { actor: 5 }, { who: 'x' }]) {
@@ -314,14 +319,71 @@ describe('an audit trail', () => {
     expect(store.audit.entries).toEqual([]);
   });
 
-  it('that cannot take how it ended leaves what was done as it is', async () => {
+  it.each<[string, () => Promise<void>]>([
+    ['rejects', () => Promise.reject(new Error())],
+    [
+      'throws',
+      () => {
+        throw new Error();
+      },
+    ],
+  ])('that %s when it is told how it ended leaves what was done as it is', async (_, fail) => {
     let calls = 0;
-    const audit = {
-      append: () => (++calls === 1 ? Promise.resolve() : Promise.reject(new Error())),
-    };
+    const audit = { append: () => (++calls === 1 ? Promise.resolve() : fail()) };
     const { receiver } = receiverOn(memoryStore(), { audit });
     expect(await receiver.replay()).toMatchObject({ refused: 0 });
     expect(calls).toBe(2);
+  });
+
+  it('tells when an action began and when it ended, and of no filter that was not given', async () => {
+    const store = memoryStore();
+    let now = Date.parse('2025-06-01T00:00:00Z');
+    const { receiver } = receiverOn(store, { now: () => now++ });
+    await receiver.replay({ clientId: undefined, type: 'a.b' } as never);
+    const [begun, ended] = store.audit.entries;
+    expect(begun).toStrictEqual({
+      id: expect.any(String) as string,
+      at: expect.stringMatching(/^2025-06-01T00:00:00\.\d{3}Z$/) as string,
+      actor: 'host',
+      action: 'replay',
+      target: { type: 'a.b' },
+      outcome: null,
+    });
+    expect(ended!.at > begun!.at).toBe(true);
+  });
+
+  it('in memory cannot be changed by who reads it', async () => {
+    const store = memoryStore();
+    const { receiver } = receiverOn(store);
+    await receiver.replay();
+    const { entries } = store.audit;
+    const before = JSON.stringify(entries);
+    (entries as AuditEntry[]).pop();
+    expect(() => ((entries[0] as { actor: string }).actor = 'x')).toThrow(TypeError);
+    expect(JSON.stringify(store.audit.entries)).toBe(before);
+  });
+
+  it('takes names of 1 to 200 characters', async () => {
+    const { receiver } = receiverOn(memoryStore());
+    for (const actor of ['x', 'Zoë 😀', 'x'.repeat(200)]) await receiver.replay({ actor });
+    for (const actor of ['', ' ', '\u00a0', 'x'.repeat(201), 'a\0', 'a\u0085b', null, {}]) {
+      await expect(receiver.replay({ actor } as never)).rejects.toThrow(
+        'actor must be a name of 1 to 200 characters.',
+      );
+    }
+  });
+
+  it('says what is missing where it can be mended, and quotes nothing else', async () => {
+    const failing = (error: Error) =>
+      receiverOn(memoryStore(), { audit: { append: () => Promise.reject(error) } }).receiver;
+    const missing = new SchemaError(['table his_audit is missing'], ['CREATE TABLE his_audit']);
+    await expect(failing(missing).replay()).rejects.toBe(missing);
+    await expect(failing(new StorageError('x')).replay()).rejects.toThrow('so nothing was done');
+    const error = await failing(new Error('no Zoë'))
+      .replay()
+      .catch((error: unknown) => error);
+    expect((error as Error).cause).toBeInstanceOf(Error);
+    expect(inspect(error)).not.toContain('Zoë');
   });
 
   it('is needed: without one nothing is replayed or shown', async () => {
@@ -373,4 +435,93 @@ describe('an audit trail', () => {
       await expect(removal).rejects.toThrow('append-only');
     }
   });
+
+  const ENTRY = {
+    id: '1',
+    at: '2025-06-01T00:00:00.000Z',
+    actor: 'Zoë',
+    action: 'replay',
+    target: {},
+    outcome: null,
+  } as const;
+
+  it('takes no entry in SQLite while a trigger is missing', async () => {
+    const database = new DatabaseSync(':memory:');
+    onTestFinished(() => {
+      database.close();
+    });
+    const auto = sqliteStore({ database }).audit!;
+    const managed = sqliteStore({ database, schema: 'managed' }).audit!;
+    await auto.append(ENTRY);
+    expect(database.prepare('SELECT outcome FROM his_audit').get()).toEqual({ outcome: null });
+    const triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'";
+    const names = database.prepare(triggers).all() as { name: string }[];
+    expect(names).toHaveLength(3);
+    for (const { name } of names) {
+      database.exec(`DROP TRIGGER ${name}`);
+      await expect(managed.append(ENTRY), name).rejects.toThrow(SchemaError);
+      await auto.append(ENTRY);
+      await managed.append(ENTRY);
+      expect(database.prepare(triggers).all()).toHaveLength(3);
+    }
+  });
+
+  it.skipIf(missingPostgres)('takes no entry in PostgreSQL while its trigger is off', async () => {
+    const { pool, sql } = await scratchPostgres();
+    const auto = postgresStore({ pool, schema: 'auto' }).audit!;
+    const managed = postgresStore({ pool }).audit!;
+    await auto.append(ENTRY);
+    expect(await sql('SELECT outcome FROM his_audit')).toEqual([{ outcome: null }]);
+    for (const change of [
+      'ALTER TABLE his_audit DISABLE TRIGGER his_audit_append_only',
+      'ALTER TABLE his_audit ENABLE REPLICA TRIGGER his_audit_append_only',
+      'DROP TRIGGER his_audit_append_only ON his_audit',
+    ]) {
+      await sql(change);
+      await expect(managed.append(ENTRY), change).rejects.toThrow(SchemaError);
+      await auto.append(ENTRY);
+      await managed.append(ENTRY);
+      await expect(sql('DELETE FROM his_audit')).rejects.toThrow('append-only');
+    }
+    await sql('ALTER TABLE his_audit ENABLE ALWAYS TRIGGER his_audit_append_only');
+    await managed.append(ENTRY);
+  });
+
+  it.skipIf(missingPostgres)(
+    'in PostgreSQL needs INSERT and SELECT only, of a table that belongs to somebody else',
+    async () => {
+      const { pool, sql } = await scratchPostgres();
+      await postgresStore({ pool, schema: 'auto' }).audit!.append(ENTRY);
+      const [found] = await sql('SELECT current_schema() AS schema');
+      const schema = found!['schema'] as string;
+      const role = `${schema}_receiver`;
+      await sql(`CREATE ROLE ${role};
+        GRANT USAGE ON SCHEMA ${schema} TO ${role};
+        GRANT INSERT, SELECT ON his_audit TO ${role}`);
+      const url = new URL(POSTGRES_URL);
+      url.searchParams.set('options', `-c search_path=${schema} -c role=${role}`);
+      const receivers = new Pool({ connectionString: url.href, connectionTimeoutMillis: 5_000 });
+      onTestFinished(async () => {
+        await receivers.end();
+        await sql(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+      });
+      for (const options of [{}, { schema: 'auto' } as const]) {
+        await postgresStore({ pool: receivers, ...options }).audit!.append(ENTRY);
+      }
+      expect((await receivers.query('SELECT * FROM his_audit')).rowCount).toBe(3);
+      for (const text of [
+        ...CHANGES,
+        'TRUNCATE his_audit',
+        'DROP TABLE his_audit',
+        'DROP TRIGGER his_audit_append_only ON his_audit',
+        'ALTER TABLE his_audit DISABLE TRIGGER ALL',
+        'CREATE OR REPLACE FUNCTION his_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$',
+        "SET session_replication_role = 'replica'",
+      ]) {
+        await expect(receivers.query(text), text).rejects.toThrow(
+          /permission denied|must be owner/,
+        );
+      }
+    },
+  );
 });

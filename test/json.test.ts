@@ -1,6 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { contentDigest, parseStrictJson } from '../src/json.ts';
+import { describe, expect, it, vi } from 'vitest';
+import {
+  canonicalDigest,
+  contentDigest,
+  isHeldByDouble,
+  parseStrictJson,
+  sha256,
+} from '../src/json.ts';
 import { listCorpus, missingCorpus, readCorpus } from './support/corpora.ts';
 
 const parse = (text: string) => parseStrictJson(Buffer.from(text));
@@ -232,6 +238,46 @@ describe('parseStrictJson on long strings', () => {
     expect(reasonOf(`["\\" \\n \\u00fc \\u20ac \\uac00",${body}]`)).toMatch(reason);
   });
 
+  it.each([
+    '{"name":{"prototype":1},"prototype":{}}',
+    '[null,{"a":null,"b":[null]},true,1.5,""]',
+    '{"constructor":null}',
+    '{"constructor":"prototype"}',
+    '{"constructor":["prototype"]}',
+    '[[1,[2,3]],{"a":{"b":{"c":[{}]}}}]',
+    '{"key":"value","other":["value"]}',
+  ])('takes %s where every string is looked at', (body) => {
+    // An escape that could hide something is reason to look at everything.
+    const value = JSON.parse(body) as unknown;
+    expect(parse(`[${body},"\\u0041"]`)).toEqual({ ok: true, value: [value, 'A'] });
+  });
+
+  it.each([
+    ['"\\u0000"', 'A string in the body holds U+0000.'],
+    ['"\\ud800"', 'A string in the body holds a lone surrogate.'],
+    ['{"\\ud800":1}', 'A string in the body holds a lone surrogate.'],
+    [
+      '{"__proto__":1}',
+      'The body has a key that is not allowed: __proto__ or constructor.prototype.',
+    ],
+  ])('says of %s the same wherever it stands', (bad, reason) => {
+    for (const body of [bad, `[1,${bad}]`, `{"a":${bad},"b":1}`, `[[{"a":[{"b":${bad}}]}],2]`]) {
+      expect(reasonOf(body), body).toBe(reason);
+    }
+  });
+
+  it('leaves to JSON.parse what is no number', () => {
+    for (const text of [
+      '1234567890123456.',
+      '-',
+      '1e',
+      '1234567890123456e+',
+      '.1234567890123456',
+    ]) {
+      expect(reasonOf(`[${text}]`), text).toBe('The body is not valid JSON.');
+    }
+  });
+
   it('says where a number stands in characters', () => {
     expect(reasonOf('["é€😀",1e999]')).toMatch(/^The number at character 9 of/);
     expect(parseStrictJson('["é€😀",1e999]')).toEqual(parse('["é€😀",1e999]'));
@@ -246,6 +292,32 @@ describe('parseStrictJson on long strings', () => {
     } finally {
       delete everyObject['polluted'];
     }
+  });
+});
+
+describe('isHeldByDouble', () => {
+  // The gate and mapping ask about long numbers and exponents only; coercion asks about all.
+  it.each(['0', '-0.5', '123456789012345', '1234567.8901234', '5e-324', '1E5', '-1e+5', '9e307'])(
+    'holds %s',
+    (text) => {
+      expect(isHeldByDouble(text)).toBe(true);
+    },
+  );
+
+  it.each(['1e400', '1E400', '-1E-400', '9e308', '1234567890123456789', '0.1234567890123456789'])(
+    'does not hold %s',
+    (text) => {
+      expect(isHeldByDouble(text)).toBe(false);
+    },
+  );
+
+  it('holds all the digits that a double has, up to 101', () => {
+    // 2 to the power of -144 has 101 digits; of -150, 105, and nobody writes those.
+    const exactly = (power: number) => `0.${String(5n ** BigInt(power)).padStart(power, '0')}`;
+    expect(Number(exactly(144))).toBe(2 ** -144);
+    expect(isHeldByDouble(exactly(144))).toBe(true);
+    expect(isHeldByDouble(exactly(150))).toBe(false);
+    expect(isHeldByDouble(exactly(144).replace(/.$/, '6'))).toBe(false);
   });
 });
 
@@ -265,5 +337,27 @@ describe('contentDigest', () => {
     );
     expect(contentDigest('a.b', { x: 1 })).not.toBe(contentDigest('a.c', { x: 1 }));
     expect(contentDigest('a.b', { x: 1 })).not.toBe(contentDigest('a.b', { x: '1' }));
+  });
+});
+
+describe('canonicalDigest', () => {
+  it('does not depend on the order of keys, and is the same on a Node without one-shot hashes', async () => {
+    // printf '{"a":[1,{"b":"ü","c":null}]}' | sha256sum
+    const digest = 'e3c33c3dd930a90fb68f2f4121919da56cbc2189430f7f3cc7465c0e174d36e2';
+    expect(canonicalDigest({ a: [1, { c: null, b: 'ü' }] })).toBe(digest);
+    expect(canonicalDigest({ a: [{ b: 'ü', c: null }, 1] })).not.toBe(digest);
+
+    vi.resetModules();
+    vi.doMock('node:crypto', async (importOriginal) => ({
+      ...(await importOriginal<object>()),
+      hash: undefined,
+    }));
+    try {
+      const old = await import('../src/json.ts');
+      expect(old.canonicalDigest({ a: [1, { c: null, b: 'ü' }] })).toBe(digest);
+      expect(old.sha256(Buffer.from('ü'))).toBe(sha256('ü'));
+    } finally {
+      vi.doUnmock('node:crypto');
+    }
   });
 });

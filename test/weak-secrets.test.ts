@@ -120,6 +120,8 @@ describe('white space at the ends of a secret', () => {
     ` ${ENOUGH}`,
     Buffer.from(`${ENOUGH}\n`),
     Buffer.from(`\t${ENOUGH}`),
+    Buffer.from(`${ENOUGH}\r`),
+    Buffer.from(`\v${ENOUGH}`),
     Buffer.from(`~!${ENOUGH} `),
   ])('is warned of, and counts: %j', async (secret) => {
     const { generateSignature } = await fresh();
@@ -140,6 +142,19 @@ describe('white space at the ends of a secret', () => {
     const { generateSignature } = await fresh();
     generateSignature('body', secret);
     expect(codes()).toEqual([]);
+  });
+
+  it('is said to be whose it is, where that is known', async () => {
+    const { generateSignature, verifySignature, bearerTokens } = await fresh();
+    const spaced = `${ENOUGH}\n`;
+    const said = (owner: string) =>
+      `${SPACE}: ${owner} begins or ends with white space, which counts. Trim it if that is the line break of a file.`;
+    verifySignature('body', 'no signature', spaced);
+    expect(warnings()).toEqual([said('A shared secret')]);
+    generateSignature('body', spaced);
+    expect(warnings()).toEqual([said('A shared secret')]);
+    bearerTokens({ a: { id: '1001', secrets: spaced } });
+    expect(warnings()).toEqual([said('A shared secret'), said('A shared secret of client 1001')]);
   });
 
   it('is warned of for a sandbox client too', async () => {

@@ -115,12 +115,20 @@ class WebhookReceiver implements Receiver {
   }
 
   async *find(filter: EventFilter = {}): AsyncGenerator<EventSummary> {
-    await this.ready();
-    for await (const { body: _, ...entry } of this.#settings.store.find(filter)) yield entry;
+    try {
+      await this.ready();
+      for await (const { body: _, ...entry } of this.#settings.store.find(filter)) yield entry;
+    } catch (error) {
+      throw withoutValues(error, 'host');
+    }
   }
 
   async reveal(target: RevealTarget, options: RevealOptions): Promise<StoredEvent | undefined> {
-    return this.#track(this.ready().then(() => revealEvent(target, options, this.#settings)));
+    return this.#track(this.ready().then(() => revealEvent(target, options, this.#settings))).catch(
+      (error: unknown) => {
+        throw withoutValues(error, 'host');
+      },
+    );
   }
 
   async replay(options: ReplayOptions = {}): Promise<ReplayReport> {

@@ -33,7 +33,8 @@ async function mutate({ mutate, tests }: MutationGroup): Promise<readonly Mutant
     cleanTempDir: 'always',
     // A comment on top of each file would make the generated ones differ.
     disableTypeChecks: false,
-    ignorePatterns: ['/coverage', '/dist', '/docs', '/examples', '/.data'],
+    // Some tests start processes with what was built.
+    ignorePatterns: ['/coverage', '/docs', '/examples', '/.data'],
     reporters: ['json'],
     jsonReporter: { fileName: join(folder, 'report.json') },
     warnings: false,

@@ -225,6 +225,31 @@ describe.each(DRIVERS)("sqliteOutbox in the caller's own transaction, by %s", (_
     );
   });
 
+  it('waits for the disk whenever an event is queued, and leaves the connection so', async () => {
+    const database = new Database(scratchFile());
+    const outbox = sqliteOutbox({ database });
+    const synchronous = (): number => {
+      const row = database.prepare('PRAGMA synchronous').get() as { synchronous: number | bigint };
+      return Number(row.synchronous);
+    };
+    const commits: number[] = [];
+    const exec = database.exec.bind(database);
+    database.exec = (sql: string) => {
+      if (sql === 'COMMIT') commits.push(synchronous());
+      return exec(sql);
+    };
+    const FULL = 2;
+    const NORMAL = 1;
+    await outbox.enqueue(EVENT, { now: NOW });
+    expect(await claim(outbox)).toHaveLength(1);
+    expect(synchronous()).toBe(FULL);
+    await outbox.enqueue({ ...EVENT, eventId: 'e2' }, { now: NOW });
+    // Claims need not survive the machine.
+    expect(commits).toEqual([FULL, NORMAL, FULL]);
+    await outbox.close();
+    database.close();
+  });
+
   it('may be on the very database that the outbox was given', async () => {
     const database = new Database(':memory:');
     const outbox = sqliteOutbox({ database });

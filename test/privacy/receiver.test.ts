@@ -7,6 +7,11 @@ import { markedEvent } from './events.ts';
 import { expectSilent, expectSilentInbox, receiverOn, sign } from './observe.ts';
 import { CASES } from './requests.ts';
 
+async function first<T>(items: AsyncIterable<T>): Promise<T> {
+  for await (const item of items) return item;
+  throw new Error('There is none.');
+}
+
 describe('what becomes of a request shows nothing of it', () => {
   it('and the markers are found where they are', () => {
     const error = new Error('outer', { cause: { rows: [{ deep: marker() }] } });
@@ -129,5 +134,24 @@ describe('what becomes of a request shows nothing of it', () => {
     const error = await rejection(broken.replay({ force: true }));
     expect(error).toBeInstanceOf(Error);
     expectNoMarker(error, 'a failed replay');
+  });
+
+  it('a look at the inbox that fails', async () => {
+    const store = memoryStore();
+    await expectSilent(receiverOn(store), sign(markedEvent()), null);
+    const { receiver } = receiverOn({
+      ...store,
+      async *find(filter) {
+        for await (const { body } of store.find(filter)) throw new Error(Buffer.from(body!).toString());
+        yield* [];
+      },
+    });
+    const { eventId } = await first(receiverOn(store).receiver.find());
+    const reveal = receiver.reveal({ clientId: '1001', eventId }, { actor: 'Zoë' });
+    for (const [name, look] of Object.entries({ find: first(receiver.find()), reveal })) {
+      const error = await rejection(look);
+      expect(error).toBeInstanceOf(Error);
+      expectNoMarker(error, name);
+    }
   });
 });

@@ -129,7 +129,7 @@ describe('CommitQueue', () => {
     expect(await next).toBe('applied');
   });
 
-  it.each([[['applied']], [[]], [['applied', 'applied', 'applied']]])(
+  it.each([[['applied']], [[]], [['applied', 'applied', 'applied']], [['applied', undefined]]])(
     'believes no store that gives %j for two changes',
     async (result) => {
       const { batches, store } = gatedStore();
@@ -181,5 +181,24 @@ describe('CommitQueue', () => {
     await Promise.allSettled([first, second]);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(batches.map(({ ids }) => ids)).toEqual([['a']]);
+  });
+
+  it('leaves no timer behind once nothing is waited for', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { batches, store } = gatedStore();
+      const queue = new CommitQueue(store, { ...LIMITS, batchSize: 1 });
+      const verdicts = changes('a', 'b').map((change) => queue.commit(change));
+      await count(batches, 1);
+      batches[0]!.finish();
+      await count(batches, 2);
+      expect(vi.getTimerCount()).toBeGreaterThan(0);
+      batches[1]!.finish(new Error('away'));
+      await Promise.allSettled(verdicts);
+      await new Promise(setImmediate);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -14,6 +14,12 @@ import { event, text, to } from '../support/mappings.ts';
 import { scratchFolder } from '../support/process.ts';
 import { fixture, post } from '../support/receiver.ts';
 
+/** The ends of a look-up. */
+interface Fetched {
+  readonly resolve: (document: MappingDocument) => void;
+  readonly reject: (error: Error) => void;
+}
+
 describe('mappingProvider', () => {
   function provide(load: LoadMappings, options: ProviderOptions = {}) {
     let time = 0;
@@ -70,6 +76,22 @@ describe('mappingProvider', () => {
     expect(loads).toHaveLength(2);
   });
 
+  it('remembers nothing for longer than it is told to', async () => {
+    let answer: (() => Promise<MappingDocument | null>) | undefined;
+    const load = () => (answer === undefined ? Promise.resolve(null) : answer());
+    const { provider, loads, pass } = provide(load, { maxAge: 1_000 });
+    await provider.find('c');
+    pass(1_000);
+    answer = () => Promise.resolve(to('a'));
+    expect(await provider.find('c')).toBeDefined();
+    pass(1_000);
+    answer = () => Promise.reject(new Error('away'));
+    await provider.find('c');
+    pass(1_000);
+    await provider.find('c');
+    expect(loads).toHaveLength(4);
+  });
+
   it('keeps what is in force where newer mappings cannot be had, and says so', async () => {
     let next: () => Promise<MappingDocument | string> = () => Promise.resolve(to('a'));
     const { provider, errors, pass } = provide(() => next());
@@ -119,6 +141,10 @@ describe('mappingProvider', () => {
       return fails ? Promise.reject(new Error('no such column')) : Promise.resolve();
     });
     const first = await provider.find('c');
+    // What was fetched again and is the same needs nothing.
+    pass(60_000);
+    expect(await provider.find('c')).toBe(first);
+    expect(prepared).toEqual([['a']]);
     column = 'b';
     fails = true;
     pass(60_000);
@@ -133,6 +159,50 @@ describe('mappingProvider', () => {
     pass(60_000);
     await provider.find('c');
     expect(prepared).toHaveLength(3);
+  });
+
+  it('prepares a store that joins twice until it has parted twice', async () => {
+    const { provider } = provide(() => Promise.resolve(to('a')));
+    const prepare = vi.fn(() => Promise.resolve());
+    const detach = [provider.attach(prepare), provider.attach(prepare)];
+    await provider.find('c');
+    expect(prepare).toHaveBeenCalledTimes(2);
+    detach[0]?.();
+    detach[0]?.();
+    await provider.find('d');
+    expect(prepare).toHaveBeenCalledTimes(3);
+    detach[1]?.();
+    await provider.find('e');
+    expect(prepare).toHaveBeenCalledTimes(3);
+  });
+
+  it('tells of what is no error, and is not held up by a listener that fails', async () => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    onTestFinished(() => {
+      process.off('unhandledRejection', unhandled);
+    });
+    for (const fail of [
+      () => Promise.reject(new Error('not heard')),
+      () => {
+        throw new Error('not heard');
+      },
+    ]) {
+      const told: Error[] = [];
+      let fails = false;
+      const { provider, pass } = provide(
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what a host may do
+        () => (fails ? Promise.reject('away') : Promise.resolve(to('a'))),
+        { onError: (error) => (told.push(error), fail()) },
+      );
+      const first = await provider.find('c');
+      fails = true;
+      pass(60_000);
+      expect(await provider.find('c')).toBe(first);
+      expect(told).toEqual([new Error('away')]);
+    }
+    await new Promise(setImmediate);
+    expect(unhandled).not.toHaveBeenCalled();
   });
 
   it('keeps no more clients than it may, and drops the one not used for longest', async () => {
@@ -180,9 +250,11 @@ describe('mappingProvider', () => {
     const { provider, loads } = provide(() => new Promise((resolve) => answers.push(resolve)));
     const early = provider.find('c');
     provider.forget('c');
+    const overtaken = provider.find('c');
     answers[0]?.(to('early'));
     await early;
-    const overtaken = provider.find('c');
+    expect(loads).toHaveLength(2);
+    expect(provider.find('c')).toBe(overtaken);
     expect(loads).toHaveLength(2);
     provider.forget();
     const late = provider.find('c');
@@ -190,6 +262,25 @@ describe('mappingProvider', () => {
     const inForce = await late;
     answers[1]?.(to('overtaken'));
     expect(await overtaken).not.toBe(inForce);
+    expect(provider.find('c')).toBe(inForce);
+  });
+
+  it('goes back to nothing older when what was overtaken fails', async () => {
+    const fetched: Fetched[] = [];
+    const { provider, pass } = provide(
+      () => new Promise((resolve, reject) => fetched.push({ resolve, reject })),
+    );
+    const first = provider.find('c');
+    fetched[0]?.resolve(to('old'));
+    await first;
+    pass(60_000);
+    const overtaken = provider.find('c');
+    provider.forget('c');
+    const newer = provider.find('c');
+    fetched[2]?.resolve(to('new'));
+    const inForce = await newer;
+    fetched[1]?.reject(new Error('away'));
+    await overtaken;
     expect(provider.find('c')).toBe(inForce);
   });
 
@@ -242,6 +333,30 @@ describe('mappingProvider', () => {
       expect(await Promise.all([provider.find('c'), provider.find('d')])).toHaveLength(2);
       expect(loads).toEqual(['a', 'b', 'c', 'd']);
     });
+  });
+
+  it('gives a place back once, when a look-up ends after it lost it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const fetched: Fetched[] = [];
+    const load: LoadMappings = () =>
+      new Promise((resolve, reject) => fetched.push({ resolve, reject }));
+    const { provider, loads } = provide(load, { loadTimeout: 100_000, maxLoads: 1 });
+    const found = ['a'].map(async (id) => provider.find(id));
+    await vi.advanceTimersByTimeAsync(60_000);
+    fetched[0]?.resolve(to('a'));
+    await found[0];
+    found.push(...['b', 'c'].map(async (id) => provider.find(id)));
+    await new Promise(setImmediate);
+    expect(loads).toEqual(['a', 'b']);
+    fetched[1]?.resolve(to('a'));
+    await found[1];
+    await new Promise(setImmediate);
+    expect(loads).toEqual(['a', 'b', 'c']);
+    fetched[2]?.resolve(to('a'));
+    await Promise.all(found);
   });
 
   it.each<[ProviderOptions]>([
