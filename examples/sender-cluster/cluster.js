@@ -66,33 +66,31 @@ console.log(rowCount, 'appointments,', queued, 'events queued');
 // Two processes deliver; in earnest they are on machines of their own. With a HIS_SECRET that is not the
 // receiver's, the example shows how that ends.
 const { HIS_SECRET = secret } = process.env;
-let isRefused = false;
+const seen = { isRefused: false };
 const workers = ['1', '2'].map((WORKER) =>
   fork(new URL('worker.js', import.meta.url), {
     env: { ...process.env, DATABASE_URL, BOSS_SCHEMA: schema, HIS_URL: url, HIS_SECRET, WORKER },
   }).on('message', (message) => {
-    if (message === 'paused') isRefused = true;
+    if (message === 'paused') seen.isRefused = true;
   }),
 );
 const isAlive = () =>
   workers.every(({ exitCode, signalCode }) => (exitCode ?? signalCode) === null);
-while ((await sender.count()).queued > 0 && !isRefused && isAlive()) {
+while ((await sender.count()).queued > 0 && !seen.isRefused && isAlive()) {
   await new Promise((resolve) => setTimeout(resolve, 100));
 }
 const hasLostOne = !isAlive();
-await Promise.all(
-  workers.map((worker) => {
-    if (worker.connected) worker.disconnect();
-    return (worker.exitCode ?? worker.signalCode) === null ? once(worker, 'exit') : undefined;
-  }),
-);
+for (const worker of workers) {
+  if (worker.connected) worker.disconnect();
+  if ((worker.exitCode ?? worker.signalCode) === null) await once(worker, 'exit');
+}
 
 for await (const { eventId, reason } of sender.deadLetters()) {
   console.log('dead letter', eventId, reason.status, reason.code);
 }
 const left = await sender.count();
 if (left.queued > 0) {
-  const why = isRefused
+  const why = seen.isRefused
     ? 'the receiver refuses the workers; are their token and secret the ones it knows?'
     : 'a worker died.';
   console.error(`${String(left.queued)} events are still queued: ${why}`);
