@@ -121,4 +121,21 @@ describe.skipIf(missingPostgres)('examples/sender-cluster', () => {
       'gave up evt_A10',
     ]);
   });
+
+  it('ends with a word on the secret where the workers have another', () => {
+    const { stdout, stderr, status } = runCommand(
+      process.execPath,
+      [example('sender-cluster/cluster.js')],
+      { env: { DATABASE_URL: POSTGRES_URL, HIS_SECRET: 'not-the-one-the-receiver-knows-at-all' } },
+    );
+    expect(status).toBe(1);
+    expect(stdout.trim()).toBe('9 appointments, 9 events queued');
+    const lines = stderr.trim().split('\n');
+    expect(lines.pop()).toBe(
+      '9 events are still queued: the receiver refuses the workers; are their token and secret the ones it knows?',
+    );
+    for (const line of lines) {
+      expect(line).toMatch(/^worker [12] is refused whatever it sends: 401 unauthorized$/);
+    }
+  });
 });

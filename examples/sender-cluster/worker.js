@@ -27,6 +27,16 @@ const sender = createSender({
     if (event.kind === 'delivered') console.log(`worker ${WORKER} delivered`, event.eventId);
     if (event.kind === 'dead_letter') console.log(`worker ${WORKER} gave up`, event.eventId);
     if (event.kind === 'outbox_failed') console.error(event.error);
+    // In earnest somebody is called: nothing is lost, a probe goes out now and then, and once the token or the
+    // secret is right, events go out again.
+    if (event.kind === 'paused') {
+      console.error(
+        `worker ${WORKER} is refused whatever it sends:`,
+        event.status,
+        event.reasonCode,
+      );
+      process.send?.('paused');
+    }
   },
 });
 sender.start();

@@ -2,6 +2,7 @@ import type { Fault } from '../errors.ts';
 import type { SignedRequest } from './request.ts';
 import { judgeStatus, type Judgement, parseRetryAfter } from './answer.ts';
 import { type AnswerBody, readBounded, type Reading } from './body.ts';
+import type { Deadlines, Timed } from './deadlines.ts';
 
 /**
  * What is used of `fetch`: the platform's, or one of the host's own, through a proxy or with client
@@ -44,58 +45,78 @@ export interface AttemptOptions {
   readonly fetch: FetchLike;
   /** For the whole of it, from the connection to the last byte of the answer, in milliseconds. */
   readonly timeout: number;
+  readonly deadlines: Deadlines;
   /** Ends it early. */
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
-/** Sends a request once. It never rejects. */
+/** Sends a request once, and says what it came to. */
 export function makeAttempt(
   url: string,
   request: SignedRequest,
   options: AttemptOptions,
-): Promise<Attempt> {
-  if (options.signal?.aborted === true) return Promise.resolve(failedAttempt('retry', 'ABORTED'));
-  return new Exchange(options).run(url, request);
+  done: (attempt: Attempt) => void,
+): void {
+  if (options.signal?.aborted === true) done(failedAttempt('retry', 'ABORTED'));
+  else void new Exchange(options, done).run(url, request);
 }
 
 /**
  * One request and its answer. It ends by itself, at the deadline or when the caller gives up, whichever is
  * first; a fetch of the host's own may not know the signal.
  */
-class Exchange {
+class Exchange implements Timed {
+  place = 0;
+  deadline = 0;
   readonly #options: AttemptOptions;
   readonly #controller = new AbortController();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #done: ((attempt: Attempt) => void) | undefined;
   #reading: Reading | undefined;
-  #end: (attempt: Attempt) => void = () => undefined;
+  #onAbort: (() => void) | undefined;
 
-  constructor(options: AttemptOptions) {
+  constructor(options: AttemptOptions, done: (attempt: Attempt) => void) {
     this.#options = options;
+    this.#done = done;
   }
 
-  run(url: string, request: SignedRequest): Promise<Attempt> {
-    const { timeout, signal } = this.#options;
-    return new Promise((resolve) => {
-      const onAbort = (): void => {
-        this.#giveUp('ABORTED', signal?.reason);
-      };
-      this.#end = (attempt) => {
-        clearTimeout(this.#timer);
-        signal?.removeEventListener('abort', onAbort);
-        // Or what has outlived one collection keeps the streams of later answers from the next.
-        this.#reading = undefined;
-        resolve(attempt);
-      };
-      this.#timer = setTimeout(() => {
-        this.#giveUp('TIMEOUT', new DOMException('The attempt took too long.', 'TimeoutError'));
-      }, timeout);
-      signal?.addEventListener('abort', onAbort);
-      this.#exchange(url, request).then(this.#end, (error: unknown) => {
-        this.#end(failedAttempt('retry', codeOf(error)));
-      });
-    });
+  async run(url: string, request: SignedRequest): Promise<void> {
+    const { fetch, now } = this.#options;
+    const { signal } = this.#controller;
+    this.#begin();
+    try {
+      const response = await fetch(url, { ...request, redirect: 'manual', signal });
+      const text = await this.#read(response);
+      this.#end(attemptOf(response, text, now()));
+    } catch (error) {
+      this.#end(failedAttempt('retry', codeOf(error)));
+    }
+  }
+
+  onPassed(): void {
+    this.#giveUp('TIMEOUT', new DOMException('The attempt took too long.', 'TimeoutError'));
+  }
+
+  #begin(): void {
+    const { deadlines, timeout, signal } = this.#options;
+    deadlines.begin(this, timeout);
+    if (signal === undefined) return;
+    this.#onAbort = () => {
+      this.#giveUp('ABORTED', signal.reason);
+    };
+    signal.addEventListener('abort', this.#onAbort);
+  }
+
+  #read({ status, body }: FetchedResponse): Promise<string> {
+    // What a fetch of the host's own gives instead is no verdict on the event.
+    if (!Number.isInteger(status)) throw new TypeError('The answer has no status.');
+    // Also where nothing is done with it: an unread answer keeps the connection from being used again,
+    // and one that breaks off may not be the receiver's.
+    this.#reading = readBounded(body, MAX_RESPONSE, judgeStatus(status) !== 'delivered');
+    // Of a fetch that does not know the signal.
+    if (this.#controller.signal.aborted) this.#reading.cancel();
+    return this.#reading.text;
   }
 
   #giveUp(reasonCode: string, reason: unknown): void {
@@ -105,32 +126,36 @@ class Exchange {
     reading?.cancel();
   }
 
-  async #exchange(url: string, request: SignedRequest): Promise<Attempt> {
-    const { fetch, now } = this.#options;
-    const { signal } = this.#controller;
-    const response = await fetch(url, { ...request, redirect: 'manual', signal });
-    const { status, headers } = response;
-    // What a fetch of the host's own gives instead is no verdict on the event.
-    if (!Number.isInteger(status)) throw new TypeError('The answer has no status.');
-    const judgement = judgeStatus(status);
-    // Also where nothing is done with it: an unread answer keeps the connection from being used again,
-    // and one that breaks off may not be the receiver's.
-    this.#reading = readBounded(response.body, MAX_RESPONSE, judgement !== 'delivered');
-    // Of a fetch that does not know the signal.
-    if (signal.aborted) this.#reading.cancel();
-    const text = await this.#reading.text;
-    const said = judgement === 'delivered' ? undefined : readAnswer(text);
-    return {
-      judgement,
-      status,
-      reasonCode: said?.code ?? null,
-      reason: said?.message ?? null,
-      faults: said?.faults ?? [],
-      isReplayed: headers.get('idempotent-replayed') === 'true',
-      retryAfter: parseRetryAfter(headers.get('retry-after'), now()),
-    };
+  #end(attempt: Attempt): void {
+    const done = this.#done;
+    // It was given up before.
+    if (done === undefined) return;
+    this.#done = undefined;
+    const { deadlines, signal } = this.#options;
+    deadlines.end(this);
+    if (this.#onAbort !== undefined) signal?.removeEventListener('abort', this.#onAbort);
+    // Or what has outlived one collection keeps the streams of later answers from the next.
+    this.#reading = undefined;
+    done(attempt);
   }
 }
+
+/** @param now - Milliseconds since 1970. */
+function attemptOf({ status, headers }: FetchedResponse, text: string, now: number): Attempt {
+  const judgement = judgeStatus(status);
+  const said = judgement === 'delivered' ? undefined : readAnswer(text);
+  return {
+    judgement,
+    status,
+    reasonCode: said?.code ?? null,
+    reason: said?.message ?? null,
+    faults: said?.faults ?? NONE,
+    isReplayed: headers.get('idempotent-replayed') === 'true',
+    retryAfter: parseRetryAfter(headers.get('retry-after'), now),
+  };
+}
+
+const NONE: readonly Fault[] = [];
 
 interface Answer {
   readonly code: string;

@@ -1,9 +1,11 @@
 import type { Clock } from './clock.ts';
-import type { Endpoint, TimedAttempt } from './endpoint.ts';
-import { nextAttemptAt, type RetryPolicy } from './backoff.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { RetryPolicy } from './backoff.ts';
 import { type LifecycleListener, tell } from './lifecycle.ts';
-import type { ClaimedEvent, Outbox, Settlement } from './outbox.ts';
+import type { ClaimedEvent, Outbox } from './outbox.ts';
+import { OUTBOX_DELAY, Settling } from './settling.ts';
 import { type Placed, Underway } from './underway.ts';
+import { handBack, settlementOf } from './verdict.ts';
 
 /** What a dispatcher works with. */
 export interface DispatcherSettings {
@@ -36,14 +38,6 @@ const LOOK_AHEAD = 50;
 const MAX_LOOK_AHEAD = 16;
 /** What ends a pause; an error of its own for each would cost more than the rest of it. */
 const WOKEN = 'woken';
-/** So many settlements go into one transaction. */
-const MAX_BATCH = 500;
-/** How long settlements wait for company, in milliseconds: a transaction each would cost more. */
-const LINGER = 5;
-/** How long an outbox that failed is left alone, in milliseconds. */
-const OUTBOX_DELAY = 1_000;
-/** How often a dispatcher that stops tries to reach its outbox. */
-const LAST_TRIES = 3;
 
 /**
  * Takes events out of an outbox and sees them delivered.
@@ -57,8 +51,7 @@ export class Dispatcher {
   readonly #settings: DispatcherSettings;
   readonly #held: Held[] = [];
   readonly #inFlight = new Underway<Held>();
-  #unsettled: Settlement[] = [];
-  #flushing: Promise<void> | undefined;
+  readonly #settling: Settling;
   /** Until then there is nothing due in the outbox, as far as is known. */
   #emptyUntil = 0;
   /** When events were last claimed. */
@@ -73,6 +66,16 @@ export class Dispatcher {
 
   constructor(settings: DispatcherSettings) {
     this.#settings = settings;
+    this.#settling = new Settling({
+      ...settings,
+      isStopping: () => this.#isStopping,
+      onRoom: () => {
+        this.#look();
+      },
+      onDue: () => {
+        this.wake();
+      },
+    });
     settings.endpoint.whenFree(() => {
       this.#goOn();
     });
@@ -116,7 +119,7 @@ export class Dispatcher {
     this.#release();
     await this.#inFlight.ended();
     clearInterval(heartbeat);
-    await this.#flush();
+    await this.#settling.ended();
   }
 
   /** Does what can be done now. @returns How long to wait for more, in milliseconds. */
@@ -137,8 +140,7 @@ export class Dispatcher {
     // A clock that was set back is not to hold up the queue until it is where it was.
     if (now < this.#lookedAt) this.#emptyUntil = 0;
     // An outbox that hands out events and takes no settlements would have them sent over and over.
-    const isJammed = this.#unsettled.length >= MAX_BATCH;
-    if (!isHungry || isJammed || now < this.#emptyUntil) return this.#delay(now);
+    if (!isHungry || this.#settling.isJammed || now < this.#emptyUntil) return this.#delay(now);
     this.#lookedAt = now;
     const wakes = this.#wakes;
     try {
@@ -209,58 +211,15 @@ export class Dispatcher {
   async #deliver(held: Held): Promise<void> {
     const attempt = await this.#settings.endpoint.attempt(held.event);
     this.#meanDuration += (attempt.duration - this.#meanDuration) / 16;
-    this.#unsettled.push(this.#judge(held.event, attempt));
+    this.#settling.add([settlementOf(held.event, attempt, this.#settings)]);
     this.#inFlight.delete(held);
-    void this.#flush();
-  }
-
-  /** What becomes of an event after an attempt; tells the host. */
-  #judge(claimed: ClaimedEvent, attempt: TimedAttempt): Settlement {
-    const { retry, onLifecycle, clock, random } = this.#settings;
-    const { judgement, status, reasonCode, startedAt, duration, retryAfter } = attempt;
-    const { eventId, type } = claimed;
-    const attempts = claimed.attempts + 1;
-    const about = { eventId, type, attempts, status, duration };
-    if (judgement === 'delivered') {
-      tell(onLifecycle, { kind: 'delivered', isReplayed: attempt.isReplayed, ...about });
-      return { claimed, outcome: 'delivered' };
-    }
-    const now = clock.now();
-    const firstAttemptAt = claimed.firstAttemptAt ?? startedAt;
-    const dueAt =
-      judgement === 'pause'
-        ? now
-        : judgement === 'reject'
-          ? undefined
-          : nextAttemptAt({ attempts, firstAttemptAt, retryAfter }, retry, now, random);
-    const retryAt = dueAt ?? null;
-    tell(onLifecycle, { kind: 'attempt_failed', reasonCode, retryAt, ...about });
-    if (dueAt !== undefined) {
-      // The endpoint's fault is no attempt of the event's.
-      return judgement === 'pause'
-        ? { ...unchanged(claimed, dueAt) }
-        : { claimed, outcome: 'retry', dueAt, attempts, firstAttemptAt };
-    }
-    const kind = judgement === 'reject' ? 'rejected' : 'expired';
-    tell(onLifecycle, {
-      kind: 'dead_letter',
-      reason: kind,
-      eventId,
-      type,
-      attempts,
-      status,
-      reasonCode,
-    });
-    const reason = { kind, status, code: reasonCode, message: attempt.reason } as const;
-    return { claimed, outcome: 'dead', attempts, reason };
   }
 
   /** Hands back what is held: somebody else may have more luck. */
   #release(): void {
     if (this.#held.length === 0) return;
     const now = this.#settings.clock.now();
-    for (const { event } of this.#held.splice(0)) this.#unsettled.push(unchanged(event, now));
-    void this.#flush();
+    this.#settling.add(this.#held.splice(0).map(({ event }) => handBack(event, now)));
   }
 
   async #extend(): Promise<void> {
@@ -280,50 +239,7 @@ export class Dispatcher {
     }
   }
 
-  /** Writes settlements until none are left; one batch at a time. */
-  #flush(): Promise<void> {
-    return (this.#flushing ??= this.#write());
-  }
-
-  async #write(): Promise<void> {
-    const { outbox, clock, onLifecycle } = this.#settings;
-    await this.#linger();
-    let failures = 0;
-    while (this.#unsettled.length > 0) {
-      const batch = this.#unsettled.slice(0, MAX_BATCH);
-      const now = clock.now();
-      try {
-        await outbox.settle(batch, { now });
-        this.#unsettled = this.#unsettled.slice(batch.length);
-        failures = 0;
-        if (batch.length === MAX_BATCH) this.#look();
-        if (batch.some((settlement) => isDue(settlement, now))) this.wake();
-      } catch (error) {
-        tell(onLifecycle, { kind: 'outbox_failed', error });
-        // The claims end by themselves, and the events are sent again.
-        if (this.#isStopping && ++failures >= LAST_TRIES) break;
-        await clock.sleep(OUTBOX_DELAY, new AbortController().signal);
-      }
-    }
-    // In the same breath as the last look, so that nothing comes between them.
-    this.#flushing = undefined;
-  }
-
-  async #linger(): Promise<void> {
-    const isEnough = this.#isStopping || this.#unsettled.length >= this.#settings.concurrency;
-    await new Promise<void>((resolve) => setTimeout(resolve, isEnough ? 0 : LINGER));
-  }
-
   get #isStopping(): boolean {
     return this.#stopping?.signal.aborted !== false;
   }
-}
-
-function isDue(settlement: Settlement, now: number): boolean {
-  return settlement.outcome === 'retry' && settlement.dueAt <= now;
-}
-
-function unchanged(claimed: ClaimedEvent, dueAt: number): Settlement {
-  const { attempts, firstAttemptAt } = claimed;
-  return { claimed, outcome: 'retry', dueAt, attempts, firstAttemptAt };
 }

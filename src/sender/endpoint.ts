@@ -8,8 +8,9 @@ import {
   provideCredentials,
   SECRET_OWNER,
 } from './credentials.ts';
+import { Deadlines } from './deadlines.ts';
 import type { PreparedEvent } from './event.ts';
-import { EndpointGate, type ProbePolicy } from './gate.ts';
+import { EndpointGate, type Pass, type ProbePolicy } from './gate.ts';
 import { type LifecycleListener, tell } from './lifecycle.ts';
 import { signRequest } from './request.ts';
 
@@ -48,6 +49,7 @@ export class Endpoint {
   readonly #now: () => number;
   /** Those that wait for their turn; each is told whether it has come. */
   readonly #line: ((hasTurn: boolean) => void)[] = [];
+  readonly #deadlines = new Deadlines();
   #free: number;
   #onFree: () => void = () => undefined;
 
@@ -69,32 +71,62 @@ export class Endpoint {
   }
 
   /** Sends an event once; it never rejects. */
-  async attempt(event: PreparedEvent, signal?: AbortSignal): Promise<TimedAttempt> {
-    if (this.#free > 0) this.#free--;
-    else if (!(await this.#standInLine(signal))) {
-      return { ...failedAttempt('retry', 'ABORTED'), startedAt: this.#now(), duration: 0 };
-    }
-    const { maxRetryAfter, onLifecycle } = this.#settings;
+  attempt(event: PreparedEvent, signal?: AbortSignal): Promise<TimedAttempt> {
+    if (this.#free === 0) return this.#attemptInTurn(event, signal);
+    this.#free--;
+    return this.#attempt(event, signal);
+  }
+
+  async #attemptInTurn(event: PreparedEvent, signal?: AbortSignal): Promise<TimedAttempt> {
+    return (await this.#standInLine(signal))
+      ? this.#attempt(event, signal)
+      : { ...failedAttempt('retry', 'ABORTED'), startedAt: this.#now(), duration: 0 };
+  }
+
+  // By callbacks, as everything is that every event comes by: an async function each would cost as much as
+  // all that is done in them.
+  #attempt({ body }: PreparedEvent, signal: AbortSignal | undefined): Promise<TimedAttempt> {
     const pass = this.gate.enter();
     const startedAt = this.#now();
-    try {
-      const attempt = await this.#send(event, signal);
-      const now = this.#now();
-      const { judgement, status, reasonCode, retryAfter = 0 } = attempt;
-      // A caller that gave up says nothing of the endpoint.
-      const said = isAborted(signal) && status === null ? undefined : judgement;
-      const state = this.gate.leave(pass, said, now, Math.min(retryAfter, maxRetryAfter));
-      if (state === 'open') tell(onLifecycle, { kind: 'opened' });
-      else if (state !== undefined) tell(onLifecycle, { kind: state, status, reasonCode });
-      // The clock may have been set back.
-      return { ...attempt, startedAt, duration: Math.max(0, now - startedAt) };
-    } finally {
-      const next = this.#line.shift();
-      if (next !== undefined) next(true);
-      else {
-        this.#free++;
-        this.#onFree();
-      }
+    return new Promise((resolve, reject) => {
+      this.#send(body, signal, (attempt) => {
+        try {
+          resolve(this.#leave(pass, startedAt, attempt, signal));
+        } catch (thrown) {
+          // By a clock of the host's own, say.
+          const error = thrown as Error;
+          reject(error);
+        } finally {
+          this.#giveTurn();
+        }
+      });
+    });
+  }
+
+  #leave(
+    pass: Pass,
+    startedAt: number,
+    attempt: Attempt,
+    signal: AbortSignal | undefined,
+  ): TimedAttempt {
+    const { maxRetryAfter, onLifecycle } = this.#settings;
+    const now = this.#now();
+    const { judgement, status, reasonCode, retryAfter = 0 } = attempt;
+    // A caller that gave up says nothing of the endpoint.
+    const said = isAborted(signal) && status === null ? undefined : judgement;
+    const state = this.gate.leave(pass, said, now, Math.min(retryAfter, maxRetryAfter));
+    if (state === 'open') tell(onLifecycle, { kind: 'opened' });
+    else if (state !== undefined) tell(onLifecycle, { kind: state, status, reasonCode });
+    // The clock may have been set back.
+    return { ...attempt, startedAt, duration: Math.max(0, now - startedAt) };
+  }
+
+  #giveTurn(): void {
+    const next = this.#line.shift();
+    if (next !== undefined) next(true);
+    else {
+      this.#free++;
+      this.#onFree();
     }
   }
 
@@ -115,26 +147,30 @@ export class Endpoint {
     });
   }
 
-  #send({ body }: PreparedEvent, signal: AbortSignal | undefined): Promise<Attempt> {
+  #send(body: string, signal: AbortSignal | undefined, done: (attempt: Attempt) => void): void {
     const { token, secret, timeout } = this.#settings;
-    return typeof token === 'function' || typeof secret === 'function'
-      ? this.#sendWithProvided(body, signal)
-      : this.#sendWith({ token, secret }, body, timeout, signal);
+    if (typeof token === 'function' || typeof secret === 'function') {
+      void this.#sendWithProvided(body, signal, done);
+    } else this.#sendWith({ token, secret }, body, timeout, signal, done);
   }
 
-  async #sendWithProvided(body: string, signal: AbortSignal | undefined): Promise<Attempt> {
-    const { token, secret, timeout, isTrial } = this.#settings;
+  async #sendWithProvided(
+    body: string,
+    signal: AbortSignal | undefined,
+    done: (attempt: Attempt) => void,
+  ): Promise<void> {
+    const { token, secret, timeout } = this.#settings;
     const start = performance.now();
     let credentials: Credentials;
     try {
       credentials = await provideCredentials({ token, secret }, timeout, signal);
     } catch {
       // Whatever keeps them may be back in a moment. Its message may hold them, and is not repeated.
-      return failedAttempt('retry', isAborted(signal) ? 'ABORTED' : 'CREDENTIALS_UNAVAILABLE');
+      done(failedAttempt('retry', isAborted(signal) ? 'ABORTED' : 'CREDENTIALS_UNAVAILABLE'));
+      return;
     }
-    if (!isTrial) warnOfShortSecret(credentials.secret, SECRET_OWNER);
     const left = Math.max(1, timeout - (performance.now() - start));
-    return this.#sendWith(credentials, body, left, signal);
+    this.#sendWith(credentials, body, left, signal, done);
   }
 
   #sendWith(
@@ -142,15 +178,22 @@ export class Endpoint {
     body: string,
     timeout: number,
     signal: AbortSignal | undefined,
-  ): Promise<Attempt> {
-    const { url, clientId, fetch } = this.#settings;
+    done: (attempt: Attempt) => void,
+  ): void {
+    const { url, clientId, fetch, isTrial } = this.#settings;
     let request;
     try {
       request = signRequest({ event: body, token, secret, ...(clientId && { clientId }) });
+      // Of one that was given when the sender was made it was told then.
+      if (!isTrial && typeof this.#settings.secret === 'function') {
+        warnOfShortSecret(secret, SECRET_OWNER);
+      }
     } catch {
-      return Promise.resolve(failedAttempt('pause', 'CREDENTIALS_INVALID'));
+      done(failedAttempt('pause', 'CREDENTIALS_INVALID'));
+      return;
     }
-    return makeAttempt(url, request, { fetch, timeout, signal, now: this.#now });
+    const bounds = { fetch, timeout, deadlines: this.#deadlines, signal, now: this.#now };
+    makeAttempt(url, request, bounds, done);
   }
 }
 

@@ -9,10 +9,9 @@ export {
   type ActorOptions,
   type EnqueueOptions,
   type QueueReceipt,
-  type Receipt,
   type Sender,
-  type SendOptions,
 } from './sender.ts';
+export type { Receipt, SendOptions } from './direct.ts';
 export type { SenderOptions } from './options.ts';
 export type { Provided } from './credentials.ts';
 export type { EndpointState, ProbePolicy } from './gate.ts';

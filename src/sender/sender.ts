@@ -1,38 +1,14 @@
 import { audited, HOST } from '../audit.ts';
 import { checkMembers } from '../configuration.ts';
-import { ConfigurationError, DeliveryError } from '../errors.ts';
+import { ConfigurationError } from '../errors.ts';
 import type { Envelope } from '../events.ts';
-import { nextAttemptAt } from './backoff.ts';
+import { DirectDelivery, type Receipt, type SendOptions } from './direct.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { Endpoint, type TimedAttempt } from './endpoint.ts';
+import { Endpoint } from './endpoint.ts';
 import { checkBody, type PreparedEvent, prepareEvent } from './event.ts';
 import type { EndpointState } from './gate.ts';
-import { tell } from './lifecycle.ts';
 import { checkSenderOptions, type SenderOptions, type SenderSettings } from './options.ts';
 import type { DeadLetter, DeadLetterFilter, Outbox, OutboxCounts } from './outbox.ts';
-import { type Placed, Underway } from './underway.ts';
-
-/** That an event is with the receiver. */
-export interface Receipt {
-  readonly eventId: string;
-  readonly status: number;
-  /** The receiver had it before. */
-  readonly isReplayed: boolean;
-  /** How many attempts were made. */
-  readonly attempts: number;
-}
-
-/** Options of {@link Sender.send}. */
-export interface SendOptions {
-  /**
-   * For how long it is tried again where the receiver cannot take it yet, in milliseconds; 0 makes one
-   * attempt.
-   * @default 30_000
-   */
-  readonly retryFor?: number;
-  /** Gives up. What was sent already may have arrived. */
-  readonly signal?: AbortSignal;
-}
 
 /** Options of {@link Sender.enqueue}. */
 export interface EnqueueOptions<Transaction> {
@@ -142,12 +118,17 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
   readonly #settings: SenderSettings<Transaction>;
   readonly #endpoint: Endpoint;
   readonly #dispatcher: Dispatcher | undefined;
-  readonly #sends = new Underway<Send>();
+  readonly #direct: DirectDelivery;
 
   constructor(settings: SenderSettings<Transaction>) {
     const { outbox, timeout, retry } = settings;
     this.#settings = settings;
     this.#endpoint = new Endpoint({ ...settings, maxRetryAfter: retry.maxRetryAfter });
+    this.#direct = new DirectDelivery({
+      ...settings,
+      endpoint: this.#endpoint,
+      prepare: (event) => this.#prepare(event),
+    });
     if (outbox !== undefined) {
       const lease = 3 * timeout;
       this.#dispatcher = new Dispatcher({ ...settings, endpoint: this.#endpoint, outbox, lease });
@@ -158,24 +139,8 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
     return this.#endpoint.gate.state;
   }
 
-  async send(event: Envelope<object> | string, options: SendOptions = {}): Promise<Receipt> {
-    checkMembers('send', options, ['retryFor', 'signal']);
-    const { retryFor = 30_000, signal } = options;
-    if (!(retryFor >= 0)) throw new ConfigurationError('retryFor must be 0 or more.');
-    if (
-      signal !== undefined &&
-      typeof (signal as unknown as EventTarget | null)?.addEventListener !== 'function'
-    ) {
-      throw new ConfigurationError('signal must be an AbortSignal.');
-    }
-    const prepared = this.#prepare(event);
-    const send = { place: 0, isLast: false, endWait: () => undefined };
-    this.#sends.add(send);
-    try {
-      return await this.#deliver(prepared, retryFor, signal, send);
-    } finally {
-      this.#sends.delete(send);
-    }
+  send(event: Envelope<object> | string, options?: SendOptions): Promise<Receipt> {
+    return this.#direct.deliver(event, options);
   }
 
   enqueue(
@@ -202,12 +167,7 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
   }
 
   async stop(): Promise<void> {
-    const dispatcher = this.#dispatcher?.stop();
-    for (const send of this.#sends) {
-      send.isLast = true;
-      send.endWait();
-    }
-    await Promise.all([dispatcher, this.#sends.ended()]);
+    await Promise.all([this.#dispatcher?.stop(), this.#direct.stop()]);
   }
 
   resume(): void {
@@ -268,75 +228,8 @@ class WebhookSender<Transaction> implements Sender<Transaction> {
       ? checkBody(event, this.#settings, now)
       : prepareEvent(event, this.#settings, now);
   }
-
-  async #deliver(
-    prepared: PreparedEvent,
-    retryFor: number,
-    signal: AbortSignal | undefined,
-    send: Send,
-  ): Promise<Receipt> {
-    const { clock, retry, random, onLifecycle } = this.#settings;
-    const firstAttemptAt = clock.now();
-    for (let attempts = 1; ; attempts++) {
-      const attempt = await this.#endpoint.attempt(prepared, signal);
-      const { judgement, status, isReplayed, duration, reasonCode, retryAfter } = attempt;
-      const { eventId, type } = prepared;
-      const about = { eventId, type, attempts, status, duration };
-      if (judgement === 'delivered') {
-        tell(onLifecycle, { kind: 'delivered', isReplayed, ...about });
-        return { eventId, status: status ?? 0, isReplayed, attempts };
-      }
-      const now = clock.now();
-      const retryAt =
-        judgement !== 'retry' || isOver(send, signal)
-          ? undefined
-          : nextAttemptAt({ attempts, firstAttemptAt, retryAfter }, retry, now, random);
-      const isLast = retryAt === undefined || retryAt - firstAttemptAt > retryFor;
-      tell(onLifecycle, {
-        kind: 'attempt_failed',
-        reasonCode,
-        retryAt: isLast ? null : retryAt,
-        ...about,
-      });
-      if (!isLast) await this.#wait(retryAt - now, send, signal);
-      if (isLast || isOver(send, signal)) throw failureOf(attempt, attempts);
-    }
-  }
-
-  /** Waits for the next attempt, or until there is to be none. */
-  async #wait(milliseconds: number, send: Send, signal: AbortSignal | undefined): Promise<void> {
-    // One for each: on a signal that all of them share, Node 20 warns of too many listeners.
-    const wait = new AbortController();
-    send.endWait = () => {
-      wait.abort();
-    };
-    // The host may have said so when it was told of the attempt.
-    if (isOver(send, signal)) return;
-    signal?.addEventListener('abort', send.endWait);
-    await this.#settings.clock.sleep(milliseconds, wait.signal);
-    signal?.removeEventListener('abort', send.endWait);
-  }
-}
-
-/** A call of `send` that is not answered yet. */
-interface Send extends Placed {
-  /** The sender is stopping. */
-  isLast: boolean;
-  endWait: () => void;
-}
-
-function isOver(send: Send, signal: AbortSignal | undefined): boolean {
-  return send.isLast || signal?.aborted === true;
 }
 
 const FILTER: readonly (keyof DeadLetterFilter)[] = ['eventId', 'type', 'code'];
 
 const NO_OUTBOX = 'This sender has no outbox; createSender({ …, outbox: sqliteOutbox({ path }) }).';
-
-const KINDS = { reject: 'rejected', pause: 'endpoint', retry: 'unavailable' } as const;
-
-function failureOf(attempt: TimedAttempt, attempts: number): DeliveryError {
-  const { judgement, status, reasonCode, reason, faults } = attempt;
-  const kind = judgement === 'delivered' ? 'unavailable' : KINDS[judgement];
-  return new DeliveryError({ kind, status, reasonCode, reason, faults, attempts });
-}

@@ -351,6 +351,17 @@ describe('send', () => {
     expect(bench.sender.state).toBe('open');
   });
 
+  it.each([
+    ['undefined', () => undefined],
+    ['blank', () => ' '],
+    ['a number', () => 7],
+  ])('is paused by a secret that came as %s', async (_, secret) => {
+    const bench = new Bench({ secret: secret as () => string });
+    const error = await rejection(bench.sender.send(eventOf('e1')));
+    expect(error).toMatchObject({ kind: 'endpoint', reasonCode: 'CREDENTIALS_INVALID' });
+    expect(bench.attempts).toEqual([]);
+  });
+
   it('is paused by a token that cannot stand in a header', async () => {
     const bench = new Bench({ token: () => 'a\r\nX-Evil: 1' });
     const error = await rejection(bench.sender.send(eventOf('e1')));
