@@ -15,8 +15,11 @@ export interface CommitQueueLimits {
 /** The most bytes of bodies in one commit; a body that is larger goes alone. */
 const BATCH_BYTES = 16 * 2 ** 20;
 
-/** The least that is worth a commit of its own while others are in work. */
-const SHARE = 16;
+/** The least that is worth a commit of its own when several could begin at once. */
+const SHARE = 32;
+
+/** How long a small commit is held back while a larger one is in work, in milliseconds. */
+const HELD_BACK = 20;
 
 interface Waiting {
   readonly change: Change;
@@ -38,7 +41,9 @@ interface Commit {
  *
  * An event is **queued** until a commit takes it, then **in work** until the store answers. An idle
  * queue commits once the requests that arrived together have all been read; while the store has as
- * many commits in work as it takes, events gather for the next. An event whose deadline passes is **given up**: its request
+ * many commits in work as it takes, or more events in work than are queued, events gather for the
+ * next: commits wait for one disk, one after another, so a small one delays the large one behind it.
+ * An event whose deadline passes is **given up**: its request
  * fails; if it was queued it is dropped, if it was in work the commit goes on unheard, because the
  * sender will send the event again and find it a duplicate if it was committed after all.
  */
@@ -51,6 +56,7 @@ export class CommitQueue {
   #commits = 0;
   #inWork = 0;
   #isAwake = false;
+  #holding: NodeJS.Timeout | undefined;
 
   constructor(store: EventStore, limits: CommitQueueLimits) {
     this.#store = store;
@@ -89,14 +95,31 @@ export class CommitQueue {
     });
   }
 
-  /** Starts as many commits as the store takes at once, and shares out what is queued. */
+  /** Starts as many commits as the store takes and are worth it, and shares out what is queued. */
   #begin(): void {
-    for (;;) {
-      const free = (this.#store.concurrency ?? 1) - this.#commits;
-      if (free <= 0 || this.#queued.size === 0) return;
-      const share = Math.max(Math.ceil(this.#queued.size / free), SHARE);
+    const free = (this.#store.concurrency ?? 1) - this.#commits;
+    if (free <= 0 || this.#queued.size === 0) return;
+    if (this.#queued.size < this.#inWork) {
+      // One that hangs must not hold up the events behind.
+      this.#holding ??= setTimeout(() => {
+        this.#start(1);
+      }, HELD_BACK);
+      return;
+    }
+    const { size } = this.#queued;
+    const full = Math.ceil(size / this.#limits.batchSize);
+    this.#start(Math.min(free, Math.max(Math.floor(size / SHARE), full)));
+  }
+
+  #start(commits: number): void {
+    clearTimeout(this.#holding);
+    this.#holding = undefined;
+    const share = Math.ceil(this.#queued.size / commits);
+    for (let i = 0; i < commits && this.#queued.size > 0; i++) {
       void this.#commitNext(Math.min(share, this.#limits.batchSize));
     }
+    // Bodies that were too many bytes for one are left.
+    this.#wake();
   }
 
   #giveUp(waiting: Waiting): void {

@@ -110,6 +110,8 @@ class PostgresStore implements EventStore, InboxStore {
   readonly #specs = new Map<string, TableSpec>();
   #preparing: Promise<void> = Promise.resolve();
   #tables: Promise<ReadonlyMap<string, TableInfo>> | undefined;
+  /** Most of the last batch were duplicates, as when a sender goes through its backlog again. */
+  #expectsDuplicates = false;
 
   constructor(options: PostgresStoreOptions) {
     checkMembers('postgresStore', options, OPTIONS);
@@ -155,7 +157,10 @@ class PostgresStore implements EventStore, InboxStore {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly Verdict[]> {
     if (batch.length === 0) return [];
-    return guarded(() => this.#commit(batch, options));
+    const verdicts = await guarded(() => this.#commit(batch, options));
+    const duplicates = verdicts.filter((verdict) => verdict === 'duplicate').length;
+    this.#expectsDuplicates = duplicates * 2 > batch.length;
+    return verdicts;
   }
 
   async #commit(
@@ -164,7 +169,11 @@ class PostgresStore implements EventStore, InboxStore {
   ): Promise<readonly Verdict[]> {
     this.#tables ??= this.#readTables(this.#specs);
     try {
-      const context = { tables: await this.#tables, lockTimeout: this.#connection.lockTimeout };
+      const context = {
+        tables: await this.#tables,
+        lockTimeout: this.#connection.lockTimeout,
+        expectsDuplicates: this.#expectsDuplicates,
+      };
       const wave = toSimpleWave(batch);
       if (wave !== undefined) {
         const session: Session = {

@@ -63,7 +63,7 @@ export async function benchHttp(plan: Plan): Promise<void> {
   const generator: Generator = startWorker('load.ts');
   try {
     for (const contest of CONTESTS) {
-      if (isThere(contest.ours)) await hold(contest, generator, plan);
+      if (isThere(contest.ours) && plan.wants(contest.name)) await hold(contest, generator, plan);
     }
     for (const kind of ['fastify-sqlite', 'fastify-postgres'] as const) {
       if (isThere(kind)) await repeat(kind, generator, plan);
@@ -176,10 +176,11 @@ async function hold(contest: Contest, generator: Generator, plan: Plan): Promise
 
 /** Events the server knows, against as many new ones: on one server, for they share its tables. */
 async function repeat(kind: ServerKind, generator: Generator, plan: Plan): Promise<void> {
-  const side = await start(kind);
-  const speeds: Record<'ours' | 'baseline', number[]> = { ours: [], baseline: [] };
   const store = kind.replace('fastify-', '');
   const name = `${store}Store, duplicates only / fresh events only`;
+  if (!plan.wants(name)) return;
+  const side = await start(kind);
+  const speeds: Record<'ours' | 'baseline', number[]> = { ours: [], baseline: [] };
   try {
     await warmUp(side, generator, plan);
     const rounds = plan.rounds(ROUNDS);

@@ -11,6 +11,8 @@ export interface Plan {
   readonly volume: (usual: number, brief: number) => number;
   /** Keys of the large inbox in `growth`. */
   readonly keys: number | undefined;
+  /** Whether a row is asked for, by its name. */
+  readonly wants: (name: string) => boolean;
   /** Judges what was measured, prints it and keeps it. */
   readonly tell: (measured: Measured) => void;
   /** A bar on a terminal; nothing elsewhere, where the rows themselves tell. */
@@ -26,14 +28,17 @@ export function makePlan(options: {
   readonly brief?: boolean | undefined;
   readonly rounds?: number | undefined;
   readonly keys?: number | undefined;
+  /** What the names of the rows asked for contain, in any case of letters. */
+  readonly only?: string | undefined;
 }): Told {
-  const { brief = false, rounds, keys } = options;
+  const { brief = false, rounds, keys, only = '' } = options;
   const rows: Row[] = [];
   return {
     brief,
     rounds: (usual) => (brief ? 1 : (rounds ?? usual)),
     volume: (usual, little) => (brief ? little : usual),
     keys: keys ?? (brief ? 20_000 : undefined),
+    wants: (name) => name.toLowerCase().includes(only.toLowerCase()),
     tell(measured) {
       const row = toRow(measured);
       rows.push(row);

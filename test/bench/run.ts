@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- GROUP …] [--rounds N] [--json FILE] [--docs] [--brief] [--keys N]`: speed as ratios
+ * `npm run bench [-- GROUP …] [--rounds N] [--json FILE] [--docs] [--brief] [--keys N] [--only TEXT]`: speed as ratios
  * against baselines that run beside it. It judges nothing by absolute times.
  */
 import { writeFileSync } from 'node:fs';
@@ -47,6 +47,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     json: { type: 'string' },
     keys: { type: 'string' },
+    only: { type: 'string' },
     brief: { type: 'boolean' },
     docs: { type: 'boolean' },
   },
@@ -55,6 +56,7 @@ const plan = makePlan({
   brief: values.brief,
   rounds: wholeNumber('rounds', values.rounds),
   keys: wholeNumber('keys', values.keys),
+  only: values.only,
 });
 const groups = groupsOf(positionals, plan);
 if (values.docs === true && plan.brief) fail('What ran in brief is nothing to publish.');

@@ -29,6 +29,7 @@ const make = (count: number) =>
 /** Both sides in turns, so that what else the machine does falls on both. */
 async function hold(contest: Contest, plan: Plan): Promise<void> {
   const { name, bar } = contest;
+  if (!plan.wants(name)) return;
   const rounds = plan.rounds(15);
   const speeds: { ours: number[]; baseline: number[] } = { ours: [], baseline: [] };
   for (let round = -1; round < rounds; round++) {

@@ -88,6 +88,27 @@ describe('CommitQueue', () => {
     await Promise.all(many);
   });
 
+  it('begins no commit beside a larger one, unless that one takes long', async () => {
+    const { batches, store } = gatedStore();
+    const queue = new CommitQueue({ ...store, concurrency: 2 }, { ...LIMITS, queueSize: 100 });
+    const all = changes('a', 'b', 'c').map((change) => queue.commit(change));
+    await count(batches, 1);
+    all.push(...changes('d', 'e').map((change) => queue.commit(change)));
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    expect(batches).toHaveLength(1);
+    all.push(...changes('f').map((change) => queue.commit(change)));
+    await count(batches, 2);
+    batches[0]!.finish();
+    all.push(...changes('g').map((change) => queue.commit(change)));
+    // The second hangs, and nothing else arrives.
+    await count(batches, 3);
+    batches[2]!.finish();
+    expect(await all.at(-1)).toBe('applied');
+    batches[1]!.finish();
+    await Promise.all(all);
+    expect(batches.map(({ ids }) => ids)).toEqual([['a', 'b', 'c'], ['d', 'e', 'f'], ['g']]);
+  });
+
   it('bounds a batch in bytes too, and commits a body beyond that alone', async () => {
     const { batches, store } = gatedStore();
     const queue = new CommitQueue(store, LIMITS);

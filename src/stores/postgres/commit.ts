@@ -19,6 +19,8 @@ export interface CommitContext {
   readonly tables: ReadonlyMap<string, TableInfo>;
   /** How long to wait for a lock, as a setting of the server's. */
   readonly lockTimeout: string;
+  /** Events are looked up before they are claimed: a claim in vain writes, and waits for the disk. */
+  readonly expectsDuplicates: boolean;
 }
 
 /** A change and its place in the batch. */
@@ -201,6 +203,18 @@ async function commitItems(
 ): Promise<readonly Outcome[]> {
   const outcomes = new Array<Outcome>(items.length);
   let places = items.map((_, i) => i);
+  /** Judges the events that were processed before; what is left is the places of the others. */
+  const settle = async (candidates: readonly number[]): Promise<void> => {
+    if (candidates.length === 0) return;
+    const changes = candidates.map((place) => at(items, place).change);
+    const digests = await readDigests(session, changes);
+    for (const [i, digest] of digests) {
+      const verdict = judgeRepeat(at(changes, i), digest);
+      outcomes[at(candidates, i)] = { verdict, digest };
+    }
+    places = places.filter((place) => outcomes[place] === undefined);
+  };
+  if (context.expectsDuplicates && !force) await settle(places);
   for (let attempt = 0; places.length > 0; attempt++) {
     if (attempt === ATTEMPTS) throw new StorageError('The inbox would not hold still.');
     const changes = places.map((place) => at(items, place).change);
@@ -210,22 +224,12 @@ async function commitItems(
     const [row] = await session.query(text, values, isLarge ? name : undefined);
     const findings = readAnswer(changes, row?.['answer']);
     const verdicts = judgeFresh(changes, findings);
-    const processed = changes.flatMap((_, i) => (findings.isFresh(i) ? [] : i));
+    for (const [i, verdict] of verdicts) {
+      outcomes[at(places, i)] = { verdict, digest: at(changes, i).digest };
+    }
+    places = places.filter((place) => outcomes[place] === undefined);
     // By another statement: the first cannot see what was committed while it waited.
-    const digests =
-      processed.length === 0
-        ? new Map<number, string>()
-        : await readDigests(session, changes, processed);
-    places = places.filter((place, i) => {
-      const change = at(changes, i);
-      const verdict = verdicts.get(i);
-      const digest = digests.get(i);
-      if (verdict !== undefined) outcomes[place] = { verdict, digest: change.digest };
-      else if (digest !== undefined) {
-        outcomes[place] = { verdict: judgeRepeat(change, digest), digest };
-      } else return true;
-      return false;
-    });
+    await settle(places);
   }
   return outcomes;
 }
@@ -302,19 +306,19 @@ function judgeShared(
   }
 }
 
+/** The content of those that were processed before, by their place among the changes. */
 async function readDigests(
   session: Session,
   changes: readonly Change[],
-  places: readonly number[],
 ): Promise<ReadonlyMap<number, string>> {
   const rows = await session.query(
     `SELECT i.place::text AS place, e.digest
        FROM unnest($1::int[], $2::text[], $3::text[]) AS i(place, client_id, event_id)
        JOIN his_events AS e USING (client_id, event_id) WHERE e.state <> 'quarantined'`,
     [
-      arrayOf(places),
-      arrayOf(places.map((place) => at(changes, place).clientId)),
-      arrayOf(places.map((place) => at(changes, place).eventId)),
+      arrayOf(changes.map((_, place) => place)),
+      arrayOf(changes.map(({ clientId }) => clientId)),
+      arrayOf(changes.map(({ eventId }) => eventId)),
     ],
   );
   return new Map(rows.map(({ place, digest }) => [Number(place), digest ?? '']));

@@ -63,10 +63,15 @@ export function literal(text: string): string {
 
 /** A list as the text of a Postgres array, because drivers differ in how they write one. */
 export function arrayOf(values: readonly (string | number | boolean | null)[]): string {
-  const items = values.map((value) =>
-    typeof value === 'string' ? `"${value.replace(/["\\]/g, '\\$&')}"` : String(value ?? 'NULL'),
-  );
-  return `{${items.join(',')}}`;
+  let items = '';
+  for (const value of values) {
+    if (items !== '') items += ',';
+    if (typeof value !== 'string') items += String(value ?? 'NULL');
+    // There is mostly nothing to escape, and looking takes less time than replacing.
+    else if (!value.includes('"') && !value.includes('\\')) items += `"${value}"`;
+    else items += `"${value.replace(/["\\]/g, '\\$&')}"`;
+  }
+  return `{${items}}`;
 }
 
 /** An error that says which column, constraint or type it is about. */
