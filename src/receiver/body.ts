@@ -37,18 +37,20 @@ export interface BodyLimits {
  * @param body - Anything but bytes or a stream of bytes is `no_bytes`: a parser was here before.
  * @param declared - The Content-Length, where there is one.
  */
-export async function readBody(
+export function readBody(
   body: unknown,
   declared: number | undefined,
   limits: BodyLimits,
-): Promise<BodyResult> {
+): Promise<BodyResult> | BodyResult {
   if (declared !== undefined && declared > limits.bodyBytes) return TOO_LARGE;
   if (body instanceof Uint8Array) {
     return body.length > limits.bodyBytes ? TOO_LARGE : { ok: true, bytes: body };
   }
   if (isPushed(body)) return readPushed(body, limits);
-  if (!isAsyncIterable(body)) return { ok: false, cause: 'no_bytes' };
+  return isAsyncIterable(body) ? readPulled(body, limits) : { ok: false, cause: 'no_bytes' };
+}
 
+async function readPulled(body: AsyncIterable<unknown>, limits: BodyLimits): Promise<BodyResult> {
   const iterator = body[Symbol.asyncIterator]();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<'timeout'>((resolve) => {
