@@ -246,7 +246,10 @@ class WebhookReceiver implements Receiver {
           outcome.kept === 'over_quota' ? REFUSALS.overloaded : outcome.refusal,
           about,
         );
-      default:
+      case 'applied':
+      case 'stale':
+      case 'declined':
+      case 'duplicate':
         this.#report(200, null, about);
         return success(outcome.verdict === 'duplicate');
     }
@@ -271,7 +274,7 @@ class WebhookReceiver implements Receiver {
       signedWith,
       replayed: outcome?.verdict === 'duplicate',
       stale: outcome?.verdict === 'stale',
-      warnings: (refusal === null && outcome?.warnings) || [],
+      warnings: (refusal === null ? outcome?.warnings : undefined) ?? [],
       reason: refusal === null ? null : reasonOf(refusal),
     };
     try {
