@@ -66,7 +66,8 @@ export function wins(version: Version, stored: Version | undefined): boolean {
 export function mergeChanges(older: VersionedValues, newer: VersionedValues): VersionedValues {
   const values = { ...older.values };
   const versions = { ...older.versions };
-  for (const [column, version] of Object.entries(newer.versions)) {
+  for (const column of Object.keys(newer.versions)) {
+    const version = newer.versions[column] as Version;
     if (wins(version, Object.hasOwn(versions, column) ? versions[column] : undefined)) {
       values[column] = newer.values[column] as JsonValue;
       versions[column] = version;

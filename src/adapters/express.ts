@@ -42,9 +42,8 @@ export function expressReceiver(receiver: Receiver): ExpressHandler {
         if (response.headersSent) return;
         lingerAfter(request, response);
         response.statusCode = answer.status;
-        for (const [name, value] of Object.entries(headersFor(request, answer))) {
-          response.setHeader(name, value);
-        }
+        const headers = headersFor(request, answer);
+        for (const name of Object.keys(headers)) response.setHeader(name, headers[name] as string);
         response.setHeader('content-length', Buffer.byteLength(answer.body));
         response.end(answer.body);
       })

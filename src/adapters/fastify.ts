@@ -65,24 +65,31 @@ function mount(app: FastifyInstance, options: FastifyReceiverOptions): void {
   // Fastify refuses some media types before any parser runs; the receiver has the answer to those.
   app.setErrorHandler((error: Error & { readonly code?: string }, request, reply) => {
     if (!REFUSED_BY_PARSER.test(error.code ?? '')) throw error;
-    return answer(request, reply);
+    answer(request, reply);
   });
   for (const path of paths) app.all(path, answer);
 }
 
 const REFUSED_BY_PARSER = /^FST_ERR_(CTP_|ROUTE_MISSING_CONTENT_TYPE)/;
 
+/** No async function: Fastify would wait for its promise, too, and then look whether it was answered. */
 function answerWith(receiver: Receiver) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+  return (request: FastifyRequest, reply: FastifyReply): void => {
     const raw = request.raw as NodeRequest;
     const incoming = fromNode(raw);
     const { rawBody } = request as { rawBody?: unknown };
-    const response = await receiver.receive(
-      incoming.body === undefined
-        ? { ...incoming, body: keptBytes(rawBody, request.body) }
-        : incoming,
-    );
-    lingerAfter(raw, reply.raw);
-    return reply.code(response.status).headers(headersFor(raw, response)).send(response.body);
+    receiver
+      .receive(
+        incoming.body === undefined
+          ? { ...incoming, body: keptBytes(rawBody, request.body) }
+          : incoming,
+      )
+      .then((response) => {
+        lingerAfter(raw, reply.raw);
+        reply.code(response.status).headers(headersFor(raw, response)).send(response.body);
+      })
+      .catch((error: unknown) => {
+        if (!reply.sent) reply.send(error);
+      });
   };
 }

@@ -37,18 +37,20 @@ export interface BodyLimits {
  * @param body - Anything but bytes or a stream of bytes is `no_bytes`: a parser was here before.
  * @param declared - The Content-Length, where there is one.
  */
-export async function readBody(
+export function readBody(
   body: unknown,
   declared: number | undefined,
   limits: BodyLimits,
-): Promise<BodyResult> {
+): Promise<BodyResult> | BodyResult {
   if (declared !== undefined && declared > limits.bodyBytes) return TOO_LARGE;
   if (body instanceof Uint8Array) {
     return body.length > limits.bodyBytes ? TOO_LARGE : { ok: true, bytes: body };
   }
   if (isPushed(body)) return readPushed(body, limits);
-  if (!isAsyncIterable(body)) return { ok: false, cause: 'no_bytes' };
+  return isAsyncIterable(body) ? readPulled(body, limits) : { ok: false, cause: 'no_bytes' };
+}
 
+async function readPulled(body: AsyncIterable<unknown>, limits: BodyLimits): Promise<BodyResult> {
   const iterator = body[Symbol.asyncIterator]();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<'timeout'>((resolve) => {
@@ -77,10 +79,21 @@ function readPushed(body: PushedBody, limits: BodyLimits): Promise<BodyResult> {
   return new Promise((resolve) => {
     const chunks: Uint8Array[] = [];
     let length = 0;
-    const timer = setTimeout(() => {
-      letGo();
-      resolve({ ok: false, cause: 'timeout' });
-    }, limits.bodyTimeout);
+    let isOver = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    // Most bodies come with their head: they have ended before a promise has its turn.
+    void READY.then(() => {
+      if (isOver) return;
+      timer = setTimeout(() => {
+        letGo();
+        resolve({ ok: false, cause: 'timeout' });
+      }, limits.bodyTimeout);
+    });
+    const finish = (result: BodyResult): void => {
+      isOver = true;
+      clearTimeout(timer);
+      resolve(result);
+    };
     const letGo = body[PUSH](
       (chunk) => {
         length += chunk.length;
@@ -88,19 +101,18 @@ function readPushed(body: PushedBody, limits: BodyLimits): Promise<BodyResult> {
           chunks.push(chunk);
           return;
         }
-        clearTimeout(timer);
         letGo();
-        resolve(TOO_LARGE);
+        finish(TOO_LARGE);
       },
       (end) => {
-        clearTimeout(timer);
         const isWhole = end === 'ended';
-        resolve(isWhole ? { ok: true, bytes: join(chunks, length) } : { ok: false, cause: end });
+        finish(isWhole ? { ok: true, bytes: join(chunks, length) } : { ok: false, cause: end });
       },
     );
   });
 }
 
+const READY = Promise.resolve();
 const TOO_LARGE: BodyResult = { ok: false, cause: 'too_large' };
 
 function letGo(

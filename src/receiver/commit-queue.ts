@@ -51,7 +51,8 @@ export class CommitQueue {
   readonly #store: EventStore;
   readonly #limits: CommitQueueLimits;
   readonly #deadlines: Deadlines;
-  readonly #queued = new Set<Waiting>();
+  /** No Set, for the reason that {@link Deadlines} are none. */
+  readonly #queued: Waiting[] = [];
   /** Commits in work, and their events. */
   #commits = 0;
   #inWork = 0;
@@ -66,7 +67,7 @@ export class CommitQueue {
 
   /** Whether another event would be one too many. */
   get isFull(): boolean {
-    return this.#queued.size + this.#inWork >= this.#limits.queueSize;
+    return this.#queued.length + this.#inWork >= this.#limits.queueSize;
   }
 
   /**
@@ -80,13 +81,13 @@ export class CommitQueue {
         this.#giveUp(waiting);
       });
       const waiting: Waiting = { change, settle, fail, deadline, commit: undefined };
-      this.#queued.add(waiting);
+      this.#queued.push(waiting);
       this.#wake();
     });
   }
 
   #wake(): void {
-    if (this.#isAwake || this.#queued.size === 0) return;
+    if (this.#isAwake || this.#queued.length === 0) return;
     this.#isAwake = true;
     // Every request the event loop has at hand is read before setImmediate has its turn.
     setImmediate(() => {
@@ -98,15 +99,15 @@ export class CommitQueue {
   /** Starts as many commits as the store takes and are worth it, and shares out what is queued. */
   #begin(): void {
     const free = (this.#store.concurrency ?? 1) - this.#commits;
-    if (free <= 0 || this.#queued.size === 0) return;
-    if (this.#queued.size < this.#inWork) {
+    if (free <= 0 || this.#queued.length === 0) return;
+    if (this.#queued.length < this.#inWork) {
       // One that hangs must not hold up the events behind.
       this.#holding ??= setTimeout(() => {
         this.#start(1);
       }, HELD_BACK);
       return;
     }
-    const { size } = this.#queued;
+    const size = this.#queued.length;
     const full = Math.ceil(size / this.#limits.batchSize);
     this.#start(Math.min(free, Math.max(Math.floor(size / SHARE), full)));
   }
@@ -114,8 +115,8 @@ export class CommitQueue {
   #start(commits: number): void {
     clearTimeout(this.#holding);
     this.#holding = undefined;
-    const share = Math.ceil(this.#queued.size / commits);
-    for (let i = 0; i < commits && this.#queued.size > 0; i++) {
+    const share = Math.ceil(this.#queued.length / commits);
+    for (let i = 0; i < commits && this.#queued.length > 0; i++) {
       void this.#commitNext(Math.min(share, this.#limits.batchSize));
     }
     // Bodies that were too many bytes for one are left.
@@ -125,19 +126,14 @@ export class CommitQueue {
   #giveUp(waiting: Waiting): void {
     const { storeTimeout } = this.#limits;
     waiting.fail(new StorageError(`The store did not answer within ${String(storeTimeout)} ms.`));
-    this.#queued.delete(waiting);
-    if (waiting.commit !== undefined && --waiting.commit.waiting === 0) {
-      waiting.commit.controller.abort();
-    }
+    if (waiting.commit === undefined) this.#queued.splice(this.#queued.indexOf(waiting), 1);
+    else if (--waiting.commit.waiting === 0) waiting.commit.controller.abort();
   }
 
   async #commitNext(size: number): Promise<void> {
-    const batch = take(this.#queued, size);
+    const batch = this.#queued.splice(0, countNext(this.#queued, size));
     const commit = { controller: new AbortController(), waiting: batch.length };
-    for (const waiting of batch) {
-      this.#queued.delete(waiting);
-      waiting.commit = commit;
-    }
+    for (const waiting of batch) waiting.commit = commit;
     this.#commits++;
     this.#inWork += batch.length;
     try {
@@ -178,14 +174,12 @@ function givenUp(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** The next items: so many at most, and so many bytes. */
-function take(items: Iterable<Waiting>, count: number): readonly Waiting[] {
-  const taken: Waiting[] = [];
+/** How many come next: so many at most, and so many bytes. */
+function countNext(queued: readonly Waiting[], most: number): number {
   let bytes = 0;
-  for (const item of items) {
-    bytes += item.change.body?.byteLength ?? 0;
-    if (taken.length > 0 && (taken.length >= count || bytes > BATCH_BYTES)) break;
-    taken.push(item);
+  for (const [index, { change }] of queued.entries()) {
+    bytes += change.body?.byteLength ?? 0;
+    if (index > 0 && (index >= most || bytes > BATCH_BYTES)) return index;
   }
-  return taken;
+  return queued.length;
 }

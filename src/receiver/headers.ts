@@ -85,6 +85,7 @@ const PARAMETER = new RegExp(
 
 /** `application/json` (RFC 9110, section 8.3.1), its charset, if it names one, UTF-8. */
 function isJsonType(value: string): boolean {
+  if (value === 'application/json') return true;
   const type = /^[ \t]*application\/json[ \t]*/i.exec(value);
   if (type === null) return false;
   let end = type[0].length;

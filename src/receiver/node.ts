@@ -49,11 +49,11 @@ export function lingerAfter(request: IncomingMessage, response: ServerResponse):
 /** The headers of an answer, without what HTTP/2 has no place for. */
 export function headersFor(
   request: IncomingMessage,
-  { headers: { connection, ...headers } }: ReceiverResponse,
-): Record<string, string> {
-  return connection === undefined || request.httpVersionMajor >= 2
-    ? headers
-    : { ...headers, connection };
+  { headers }: ReceiverResponse,
+): Readonly<Record<string, string>> {
+  if (headers['connection'] === undefined || request.httpVersionMajor < 2) return headers;
+  const { connection: _, ...others } = headers;
+  return others;
 }
 
 function bodyOf(request: NodeRequest): ReceiverRequest['body'] {

@@ -123,7 +123,7 @@ export interface Settings {
   readonly maxClockSkew: number;
   readonly bodyRetention: number;
   readonly now: () => number;
-  readonly onResult: (result: ReceiveResult) => unknown;
+  readonly onResult: ReceiverOptions['onResult'] | undefined;
 }
 
 const OPTIONS: readonly (keyof ReceiverOptions)[] = [
@@ -189,7 +189,7 @@ export function checkOptions(options: ReceiverOptions): Settings {
     maxClockSkew: whole('maxClockSkew', maxClockSkew, 0),
     bodyRetention: whole('bodyRetention', bodyRetention, 0, CENTURY),
     now: options.now ?? Date.now,
-    onResult: options.onResult ?? (() => undefined),
+    onResult: options.onResult,
   };
 }
 

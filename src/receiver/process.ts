@@ -57,7 +57,8 @@ interface Draft {
   readonly event?: Envelope;
   readonly occurredAt?: Timestamp;
   readonly digest?: string;
-  readonly mappingVersion?: string;
+  /** Once a mapping was found. */
+  mappingVersion?: string;
 }
 
 /** What a delivery is processed with. */
@@ -75,13 +76,15 @@ export interface Processing {
  * Takes a delivery from its bytes to its rows: strict JSON, envelope, clock, mapping, schema,
  * fields, store. What is refused on the way goes to quarantine.
  *
- * @throws whatever the store or a look-up throws; nothing was acknowledged then.
+ * Up to the commit nothing is awaited that is there already.
+ *
+ * @throws (or rejects with) whatever the store or a look-up throws; nothing was acknowledged then.
  */
-export async function processDelivery(
+export function processDelivery(
   delivery: Delivery,
   processing: Processing,
-): Promise<Outcome> {
-  const { settings, prepare, commit } = processing;
+): Promise<Outcome> | Outcome {
+  const { settings } = processing;
   const parsed = parseStrictJson(delivery.body);
   if (!parsed.ok) {
     return refuse({ delivery, form: 'envelope', eventId: null }, processing, {
@@ -91,9 +94,8 @@ export async function processDelivery(
   }
   const draft = readEvent(delivery, parsed.value, settings);
   if ('refusal' in draft) return refuse(draft, processing, draft.refusal);
-  const { event, occurredAt } = draft;
 
-  const ahead = occurredAt.epochMillis - settings.now();
+  const ahead = draft.occurredAt.epochMillis - settings.now();
   if (ahead > settings.maxClockSkew) {
     return refuse(draft, processing, {
       code: 'timestamp_in_future',
@@ -105,7 +107,19 @@ export async function processDelivery(
   const found = withDeadline('The mapping look-up', settings.limits.lookupTimeout, () =>
     settings.mappings.find(clientId),
   );
-  const mappings = isPending(found) ? await found : found;
+  return isPending(found)
+    ? found.then((mappings) => mapDraft(draft, mappings, processing))
+    : mapDraft(draft, found, processing);
+}
+
+function mapDraft(
+  draft: ReadDraft,
+  mappings: MappingSet | null | undefined,
+  processing: Processing,
+): Promise<Outcome> | Outcome {
+  const { settings, prepare } = processing;
+  const { delivery, event } = draft;
+  const { clientId } = delivery;
   const mapping = mappings && resolveMapping(mappings, clientId, event.type);
   if (mappings === undefined || mappings === null || mapping === undefined) {
     return refuse(draft, processing, {
@@ -113,36 +127,51 @@ export async function processDelivery(
       message: `No mapping found for event_type '${event.type}' and Client-ID ${clientId}.`,
     });
   }
-  const mapped = { ...draft, mappingVersion: mappings.version };
-  const misfits = mapping === null ? [] : checkData(settings.dataSchemas, event);
+  draft.mappingVersion = mappings.version;
+  const misfits = mapping === null ? NONE : checkData(settings.dataSchemas, event);
   if (misfits.length > 0) {
-    return refuse(mapped, processing, {
+    return refuse(draft, processing, {
       code: 'transform_failed',
       message: "The event's data does not fit its schema.",
       errors: inBody(draft.form, misfits),
     });
   }
-  const mappedRow = mapping === null ? DECLINED : toRow(mapping, draft);
-  if ('errors' in mappedRow) {
-    return refuse(mapped, processing, {
+  const mapped = mapping === null ? DECLINED : toRow(mapping, draft);
+  if ('errors' in mapped) {
+    return refuse(draft, processing, {
       code: 'transform_failed',
       message: 'The event has fields that cannot be stored.',
-      errors: mappedRow.errors,
+      errors: mapped.errors,
     });
   }
 
-  const preparing = prepare(mappings);
-  if (preparing !== undefined) await preparing;
-  const { row, warnings } = mappedRow;
-  const change = toChange(mapped, mappings.version, row, settings);
-  const verdict = await commit(change);
-  if (verdict === undefined) {
-    return { verdict: 'overloaded', eventId: event.event_id, type: event.type };
-  }
-  return { ...(await judge(verdict, mapped, mapping, processing)), warnings };
+  const commit = (): Promise<Outcome> | Outcome =>
+    commitRow(draft, mappings.version, mapping, mapped, processing);
+  return prepare(mappings)?.then(commit) ?? commit();
 }
 
-const DECLINED = { row: null, warnings: [] } as const;
+/** What an event comes down to. */
+interface MappedRow {
+  readonly row: RowChange | null;
+  readonly warnings: readonly Fault[];
+}
+
+function commitRow(
+  draft: ReadDraft,
+  mappingVersion: string,
+  mapping: CompiledMapping | null,
+  { row, warnings }: MappedRow,
+  processing: Processing,
+): Promise<Outcome> | Outcome {
+  const committed = processing.commit(toChange(draft, mappingVersion, row, processing.settings));
+  if (committed === undefined) {
+    return { verdict: 'overloaded', eventId: draft.eventId, type: draft.event.type };
+  }
+  return committed.then((verdict) => judge(verdict, draft, mapping, warnings, processing));
+}
+
+const NONE: readonly Fault[] = [];
+const DECLINED: MappedRow = { row: null, warnings: NONE };
 
 type ReadDraft = Draft & Required<Pick<Draft, 'event' | 'occurredAt' | 'digest'>>;
 
@@ -180,7 +209,8 @@ function readEvent(
   }
   const { event, occurredAt } = result;
   return {
-    ...draft,
+    delivery,
+    form,
     event,
     eventId: event.event_id,
     occurredAt,
@@ -201,26 +231,24 @@ function inBody(form: BodyForm, faults: readonly Fault[]): readonly Fault[] {
 function toRow(
   mapping: CompiledMapping,
   { event, form, occurredAt }: ReadDraft,
-):
-  | { readonly row: RowChange; readonly warnings: readonly Fault[] }
-  | { readonly errors: readonly Fault[] } {
+): MappedRow | { readonly errors: readonly Fault[] } {
   const result = transformFields(mapping, event.data);
   if (!result.ok) return { errors: inBody(form, result.errors) };
   const operation = operationOf(event.type);
-  const tombstone =
-    operation === 'created'
-      ? { [DELETED_AT]: null }
-      : operation === 'deleted'
-        ? { [DELETED_AT]: occurredAt.utc }
-        : {};
+  const { values } = result;
   return {
     row: {
       table: mapping.table,
       key: result.key,
-      values: { ...result.values, ...tombstone },
+      values:
+        operation === 'created'
+          ? { ...values, [DELETED_AT]: null }
+          : operation === 'deleted'
+            ? { ...values, [DELETED_AT]: occurredAt.utc }
+            : values,
       version: versionOf(occurredAt.utc, operation, event.event_id),
     },
-    warnings: inBody(form, result.warnings ?? []),
+    warnings: result.warnings === undefined ? NONE : inBody(form, result.warnings),
   };
 }
 
@@ -231,7 +259,7 @@ function toChange(
   { bodyRetention }: Settings,
 ): Change {
   const { replayOf, force } = delivery;
-  return {
+  const change: Change = {
     clientId: delivery.clientId,
     eventId: event.event_id,
     type: event.type,
@@ -242,6 +270,10 @@ function toChange(
     form,
     mappingVersion,
     row,
+  };
+  if (replayOf === undefined && force !== true) return change;
+  return {
+    ...change,
     ...(force === true ? { force } : {}),
     ...(replayOf === undefined ? {} : { replayOf }),
   };
@@ -271,6 +303,7 @@ function judge(
   verdict: Verdict,
   draft: ReadDraft,
   mapping: CompiledMapping | null,
+  warnings: readonly Fault[],
   processing: Processing,
 ): Outcome | Promise<Outcome> {
   const { eventId, event } = draft;
@@ -296,7 +329,7 @@ function judge(
   }
   if (!VERDICTS.has(verdict)) throw new StorageError('The store gave a verdict nobody knows.');
   const isDeclined = verdict === 'applied' && mapping === null;
-  return { verdict: isDeclined ? 'declined' : verdict, eventId, type: event.type };
+  return { verdict: isDeclined ? 'declined' : verdict, eventId, type: event.type, warnings };
 }
 
 function isRejection(verdict: Verdict): verdict is Exclude<Verdict, string> {

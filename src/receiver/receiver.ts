@@ -1,6 +1,5 @@
 import { checkMembers } from '../configuration.ts';
 import { withoutValues } from '../without-values.ts';
-import type { Fault } from '../errors.ts';
 import { isInForce, matchSecret, type SigningSecret } from '../signature.ts';
 import type { MappingSet } from '../mapping/types.ts';
 import { type BodyResult, readBody } from './body.ts';
@@ -14,8 +13,19 @@ import {
   isPlainJson,
   type RequestHeaders,
 } from './headers.ts';
-import { checkOptions, type ReceiverOptions, type Settings } from './options.ts';
-import { type Outcome, processDelivery, type Processing, reasonOf } from './process.ts';
+import {
+  checkOptions,
+  type ReceiveResult,
+  type ReceiverOptions,
+  type Settings,
+} from './options.ts';
+import {
+  type Delivery,
+  type Outcome,
+  processDelivery,
+  type Processing,
+  reasonOf,
+} from './process.ts';
 import { REPLAY_OPTIONS, replayEvents, type ReplayOptions, type ReplayReport } from './replay.ts';
 import { failure, REFUSALS, type ReceiverResponse, type Refusal, success } from './responses.ts';
 import { type EventSummary, revealEvent, type RevealOptions, type RevealTarget } from './reveal.ts';
@@ -104,11 +114,39 @@ class WebhookReceiver implements Receiver {
     return this.#ready;
   }
 
-  async receive(request: ReceiverRequest): Promise<ReceiverResponse> {
-    if (this.#isClosing) return this.#answer(REFUSALS.overloaded, {});
+  async receive({ method, headers, body }: ReceiverRequest): Promise<ReceiverResponse> {
+    const about: About = {};
+    if (this.#isClosing) return this.#answer(REFUSALS.overloaded, about);
     this.#receiving++;
     try {
-      return await this.#receive(request);
+      if (method !== 'POST') return this.#answer(REFUSALS.methodNotAllowed, about);
+      if (!isPlainJson(headers)) return this.#answer(REFUSALS.unsupportedMediaType, about);
+      const found = this.#findClient(headers);
+      const client = isPending(found) ? await found : found;
+      if (client === undefined) return this.#answer(REFUSALS.unauthorized, about);
+      about.client = client;
+
+      const { limits } = this.#settings;
+      const reading = readBody(body, contentLength(headers), limits);
+      const read = isPending(reading) ? await reading : reading;
+      if (!read.ok) return this.#answer(bodyRefusal(read, limits.bodyBytes), about);
+      const delivery: Delivery = {
+        clientId: client.id,
+        body: read.bytes,
+        receivedAt: this.#settings.now(),
+        allowShorthand: client.isSandbox,
+      };
+      const stranger = authenticate(delivery, headers, client, about);
+      if (stranger !== undefined) return this.#answer(stranger, about);
+
+      const { current } = this.#settings.mappings;
+      if (current === undefined || !this.#inForce.has(current)) await this.ready();
+      const outcome = processDelivery(delivery, this.#processing);
+      return this.#answerOutcome(isPending(outcome) ? await outcome : outcome, about);
+    } catch (error) {
+      // Whatever it is, the event was not acknowledged, and the sender keeps it.
+      about.error = error;
+      return this.#answer(REFUSALS.storageUnavailable, about);
     } finally {
       if (--this.#receiving === 0) this.#whenIdle();
     }
@@ -154,53 +192,6 @@ class WebhookReceiver implements Receiver {
     if (this.#receiving > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
     await Promise.allSettled(this.#inFlight);
     await this.#settings.store.close();
-  }
-
-  async #receive(request: ReceiverRequest): Promise<ReceiverResponse> {
-    let about: About = {};
-    try {
-      const { method, headers, body } = request;
-      if (method !== 'POST') return this.#answer(REFUSALS.methodNotAllowed, about);
-      if (!isPlainJson(headers)) return this.#answer(REFUSALS.unsupportedMediaType, about);
-      const found = this.#findClient(headers);
-      const client = isPending(found) ? await found : found;
-      if (client === undefined) return this.#answer(REFUSALS.unauthorized, about);
-      about = { client };
-
-      const { limits } = this.#settings;
-      const read = await readBody(body, contentLength(headers), limits);
-      if (!read.ok) return this.#answer(bodyRefusal(read, limits.bodyBytes), about);
-      const receivedAt = this.#settings.now();
-      const signatures = headerValues(headers, 'buktor-signature');
-      const signedWith =
-        signatures.length === 1
-          ? matchSecret(read.bytes, signatures[0], client.secrets, receivedAt)
-          : undefined;
-      about = { client, signedWith };
-      if (!isInForce(signedWith) && !(signatures.length === 0 && client.isSandbox)) {
-        return this.#answer(REFUSALS.unauthorized, about);
-      }
-      const claimed = headerValues(headers, 'client-id');
-      if (claimed.length > 1 || claimed.some((id) => id !== client.id)) {
-        return this.#answer(REFUSALS.clientMismatch, about);
-      }
-
-      const { current } = this.#settings.mappings;
-      if (current === undefined || !this.#inForce.has(current)) await this.ready();
-      const outcome = await processDelivery(
-        {
-          clientId: client.id,
-          body: read.bytes,
-          receivedAt,
-          allowShorthand: client.isSandbox,
-        },
-        this.#processing,
-      );
-      return this.#answerOutcome(outcome, about);
-    } catch (error) {
-      // Whatever it is, the event was not acknowledged, and the sender keeps it.
-      return this.#answer(REFUSALS.storageUnavailable, { ...about, error });
-    }
   }
 
   #findClient(
@@ -251,19 +242,25 @@ class WebhookReceiver implements Receiver {
       .catch(() => undefined);
   }
 
-  #answerOutcome(outcome: Outcome, sender: About): ReceiverResponse {
-    const about = { ...sender, eventId: outcome.eventId, type: outcome.type };
-    if (outcome.verdict === 'overloaded') return this.#answer(REFUSALS.overloaded, about);
-    if (outcome.verdict === 'in_progress') return this.#answer(REFUSALS.inProgress, about);
-    if (outcome.verdict !== 'refused') {
-      const { verdict, warnings } = outcome;
-      this.#report(200, null, { ...about, verdict, warnings });
-      return success(outcome.verdict === 'duplicate');
+  #answerOutcome(outcome: Outcome, about: About): ReceiverResponse {
+    about.outcome = outcome;
+    switch (outcome.verdict) {
+      case 'overloaded':
+        return this.#answer(REFUSALS.overloaded, about);
+      case 'in_progress':
+        return this.#answer(REFUSALS.inProgress, about);
+      case 'refused':
+        return this.#answer(
+          outcome.kept === 'over_quota' ? REFUSALS.overloaded : outcome.refusal,
+          about,
+        );
+      case 'applied':
+      case 'stale':
+      case 'declined':
+      case 'duplicate':
+        this.#report(200, null, about);
+        return success(outcome.verdict === 'duplicate');
     }
-    return this.#answer(
-      outcome.kept === 'over_quota' ? REFUSALS.overloaded : outcome.refusal,
-      about,
-    );
   }
 
   #answer(refusal: Refusal, about: About): ReceiverResponse {
@@ -273,21 +270,25 @@ class WebhookReceiver implements Receiver {
   }
 
   #report(status: number, refusal: Refusal | null, about: About): void {
-    const { client, signedWith = null, eventId = null, type = null, error } = about;
+    const { onResult } = this.#settings;
+    if (onResult === undefined) return;
+    const { client, signedWith = null, outcome, error } = about;
+    const result: ReceiveResult = {
+      status,
+      code: refusal?.code ?? null,
+      clientId: client?.id ?? null,
+      eventId: outcome?.eventId ?? null,
+      type: outcome?.type ?? null,
+      signedWith,
+      replayed: outcome?.verdict === 'duplicate',
+      stale: outcome?.verdict === 'stale',
+      warnings: (refusal === null ? outcome?.warnings : undefined) ?? [],
+      reason: refusal === null ? null : reasonOf(refusal),
+    };
     try {
-      const heard = this.#settings.onResult({
-        status,
-        code: refusal?.code ?? null,
-        clientId: client?.id ?? null,
-        eventId,
-        type,
-        signedWith,
-        replayed: about.verdict === 'duplicate',
-        stale: about.verdict === 'stale',
-        warnings: about.warnings ?? [],
-        reason: refusal === null ? null : reasonOf(refusal),
-        ...(error === undefined ? {} : { error: withoutValues(error, 'host') }),
-      });
+      const heard = onResult(
+        error === undefined ? result : { ...result, error: withoutValues(error, 'host') },
+      );
       if (heard instanceof Promise) heard.catch(() => undefined);
     } catch {
       // A listener's fault must not turn a committed event into an error.
@@ -308,14 +309,34 @@ function compiledOrNone(client: Client | null | undefined): CompiledClient | und
   return client ? compileClient(client) : undefined;
 }
 
+/** What a request was found to be, for whoever listens. */
 interface About {
-  readonly client?: CompiledClient;
-  readonly signedWith?: SigningSecret | undefined;
-  readonly eventId?: string | null;
-  readonly type?: string | null;
-  readonly verdict?: Outcome['verdict'];
-  readonly warnings?: readonly Fault[] | undefined;
-  readonly error?: unknown;
+  client?: CompiledClient;
+  signedWith?: SigningSecret | undefined;
+  outcome?: Outcome;
+  error?: unknown;
+}
+
+/** Why a body is not one of the client's, where it is not. */
+function authenticate(
+  { body, receivedAt }: Delivery,
+  headers: RequestHeaders,
+  client: CompiledClient,
+  about: About,
+): Refusal | undefined {
+  const signatures = headerValues(headers, 'buktor-signature');
+  const signedWith =
+    signatures.length === 1
+      ? matchSecret(body, signatures[0], client.secrets, receivedAt)
+      : undefined;
+  about.signedWith = signedWith;
+  if (!isInForce(signedWith) && !(signatures.length === 0 && client.isSandbox)) {
+    return REFUSALS.unauthorized;
+  }
+  const claimed = headerValues(headers, 'client-id');
+  return claimed.length > 1 || claimed.some((id) => id !== client.id)
+    ? REFUSALS.clientMismatch
+    : undefined;
 }
 
 function bodyRefusal(read: BodyResult & { readonly ok: false }, limit: number): Refusal {

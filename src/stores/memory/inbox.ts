@@ -6,12 +6,12 @@ import type {
   RefusedEvent,
   StoredEvent,
 } from '../types.ts';
-import { identity } from './identity.ts';
+import { ByClient } from './by-client.ts';
 
 /** The record of events, in memory. */
 export class MemoryInbox {
   readonly #quota: number;
-  readonly #entries = new Map<string, StoredEvent>();
+  readonly #entries = new ByClient<StoredEvent>();
   readonly #quarantined = new Map<string, number>();
 
   constructor(quota: number) {
@@ -19,7 +19,7 @@ export class MemoryInbox {
   }
 
   get(clientId: string, key: string): StoredEvent | undefined {
-    return this.#entries.get(identity(clientId, key));
+    return this.#entries.get(clientId, key);
   }
 
   /** Whether what is being replayed was replaced or settled since it was read. */
@@ -31,24 +31,33 @@ export class MemoryInbox {
 
   /** Writes down what was applied or declined, over whatever stands under its id. */
   record(change: Change): void {
-    const { row, force, replayOf, ...event } = change;
     this.settle(change);
-    const id = identity(event.clientId, event.eventId);
-    this.#put(id, {
-      ...event,
-      state: row === null ? 'declined' : 'applied',
+    const { clientId, eventId } = change;
+    const before = this.get(clientId, eventId);
+    this.#put(before, {
+      clientId,
+      eventId,
+      type: change.type,
+      occurredAt: change.occurredAt,
+      receivedAt: change.receivedAt,
+      digest: change.digest,
+      body: change.body,
+      form: change.form,
+      mappingVersion: change.mappingVersion,
+      state: change.row === null ? 'declined' : 'applied',
       code: null,
       reason: null,
-      attempts: (this.#entries.get(id)?.attempts ?? 0) + 1,
+      attempts: (before?.attempts ?? 0) + 1,
     });
   }
 
   /** Drops the quarantine entry a replay began with, if it is not under the event's own id. */
   settle({ clientId, eventId, replayOf }: Change): void {
     if (replayOf === undefined || replayOf.key === eventId) return;
-    if (this.get(clientId, replayOf.key)?.state === 'quarantined') {
-      this.#remove(identity(clientId, replayOf.key));
-    }
+    const entry = this.get(clientId, replayOf.key);
+    if (entry?.state !== 'quarantined') return;
+    this.#entries.delete(clientId, replayOf.key);
+    this.#count(clientId, -1);
   }
 
   quarantine(refused: RefusedEvent): QuarantineVerdict {
@@ -62,15 +71,12 @@ export class MemoryInbox {
       return 'over_quota';
     }
     const attempts = (entry?.attempts ?? 0) + 1;
-    const id = identity(clientId, place.key);
-    this.#put(id, { ...event, eventId: place.key, state: 'quarantined', attempts });
+    this.#put(entry, { ...event, eventId: place.key, state: 'quarantined', attempts });
     return 'quarantined';
   }
 
   find(filter: EventFilter): readonly StoredEvent[] {
-    return [...this.#entries.values()]
-      .filter((entry) => matches(entry, filter))
-      .sort((a, b) => (identity(a.clientId, a.eventId) < identity(b.clientId, b.eventId) ? -1 : 1));
+    return this.#entries.list().filter((entry) => matches(entry, filter));
   }
 
   prune(policy: { readonly bodiesBefore?: Date; readonly keysBefore?: Date }): {
@@ -79,34 +85,34 @@ export class MemoryInbox {
   } {
     let bodies = 0;
     let keys = 0;
-    for (const [id, entry] of this.#entries) {
+    for (const entry of this.#entries.list()) {
+      const { clientId, eventId } = entry;
       if (entry.state === 'quarantined') continue;
       if (isBefore(entry, policy.keysBefore)) {
         keys++;
-        this.#entries.delete(id);
+        this.#entries.delete(clientId, eventId);
       } else if (entry.body !== null && isBefore(entry, policy.bodiesBefore)) {
         bodies++;
-        this.#entries.set(id, { ...entry, body: null });
+        this.#entries.set(clientId, eventId, { ...entry, body: null });
       }
     }
     return { bodies, keys };
   }
 
-  #put(id: string, entry: StoredEvent): void {
-    this.#remove(id);
-    this.#entries.set(id, entry);
-    if (entry.state === 'quarantined') this.#count(entry.clientId, 1);
-  }
-
-  #remove(id: string): void {
-    const entry = this.#entries.get(id);
-    this.#entries.delete(id);
-    if (entry?.state === 'quarantined') this.#count(entry.clientId, -1);
+  #put(before: StoredEvent | undefined, entry: StoredEvent): void {
+    const { clientId, eventId } = entry;
+    this.#entries.set(clientId, eventId, entry);
+    const change = quarantinedIn(entry) - quarantinedIn(before);
+    if (change !== 0) this.#count(clientId, change);
   }
 
   #count(clientId: string, difference: number): void {
     this.#quarantined.set(clientId, (this.#quarantined.get(clientId) ?? 0) + difference);
   }
+}
+
+function quarantinedIn(entry: StoredEvent | undefined): 0 | 1 {
+  return entry?.state === 'quarantined' ? 1 : 0;
 }
 
 function isBefore(entry: StoredEvent, moment: Date | undefined): boolean {

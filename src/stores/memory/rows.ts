@@ -2,6 +2,7 @@ import { SchemaError } from '../../errors.ts';
 import type { TableSpec } from '../../mapping/tables.ts';
 import { atVersion, mergeChanges, type VersionedValues, wins } from '../../merge.ts';
 import type { RowChange } from '../types.ts';
+import { ByClient } from './by-client.ts';
 import { identity } from './identity.ts';
 
 /** A row as a store in memory shows it: `client_id`, key, values, `his_versions`. */
@@ -14,7 +15,7 @@ interface Row extends VersionedValues {
 
 interface Table {
   readonly key: readonly string[];
-  readonly rows: Map<string, Row>;
+  readonly rows: ByClient<Row>;
 }
 
 /** Buktor's tables, in memory. */
@@ -26,7 +27,7 @@ export class MemoryRows {
     for (const spec of specs) {
       const key = [...spec.key].sort();
       const known = this.#tables.get(spec.table);
-      if (known === undefined) this.#tables.set(spec.table, { key, rows: new Map() });
+      if (known === undefined) this.#tables.set(spec.table, { key, rows: new ByClient() });
       else if (known.key.join() !== key.join()) {
         const problem = `table ${spec.table} has the key (${known.key.join(', ')}), not (${key.join(', ')})`;
         throw new SchemaError([problem], []);
@@ -42,27 +43,26 @@ export class MemoryRows {
   /** Merges a change into its row; whether it wrote a column. */
   apply(clientId: string, { table, key, values, version }: RowChange): boolean {
     const { key: columns, rows } = this.#table(table);
-    const id = identity(clientId, ...columns.map((column) => key[column] ?? ''));
-    const row = rows.get(id);
+    const id = idOf(columns, key);
+    const row = rows.get(clientId, id);
     const change = atVersion(values, version);
-    const merged = row === undefined ? change : mergeChanges(row, change);
-    rows.set(id, { clientId, key, values: merged.values, versions: merged.versions });
-    return (
-      row === undefined ||
-      Object.keys(values).some((column) => wins(version, own(row.versions, column)))
-    );
+    if (row === undefined) {
+      rows.set(clientId, id, { clientId, key, ...change });
+      return true;
+    }
+    rows.set(clientId, id, { clientId, key, ...mergeChanges(row, change) });
+    return Object.keys(values).some((column) => wins(version, own(row.versions, column)));
   }
 
   /** The rows of a table, by client and key. */
   list(table: string): readonly MemoryRow[] {
-    return [...(this.#tables.get(table)?.rows ?? [])]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, { clientId, key, values, versions }]) => ({
-        client_id: clientId,
-        ...key,
-        ...values,
-        his_versions: versions,
-      }));
+    const rows = this.#tables.get(table)?.rows.list() ?? [];
+    return rows.map(({ clientId, key, values, versions }) => ({
+      client_id: clientId,
+      ...key,
+      ...values,
+      his_versions: versions,
+    }));
   }
 
   #table(name: string): Table {
@@ -70,6 +70,14 @@ export class MemoryRows {
     if (table === undefined) throw new SchemaError([`table ${name} was not prepared`], []);
     return table;
   }
+}
+
+/** What a row goes by among its client's. */
+function idOf(columns: readonly string[], key: RowChange['key']): string {
+  const only = columns.length === 1 ? columns[0] : undefined;
+  return only === undefined
+    ? identity(...columns.map((column) => key[column] ?? ''))
+    : (key[only] ?? '');
 }
 
 function own(versions: Readonly<Record<string, string>>, column: string): string | undefined {
