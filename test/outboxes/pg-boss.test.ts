@@ -557,6 +557,32 @@ run('pgBossOutbox', () => {
     expect(() => pgBossOutbox({ boss: like })).toThrow('must have beginTransaction');
   });
 
+  it.each([
+    ['a column', (other: string) => `ALTER TABLE ${other}.job RENAME heartbeat_on TO beaten_on`],
+    ['a function', (other: string) => `ALTER FUNCTION ${other}.job_now() RENAME TO now_of_jobs`],
+  ])('queues nothing in tables of another pg-boss, that lack %s', async (_, change) => {
+    const other = `${schema}_other`;
+    const apart = new PgBoss({
+      connectionString: POSTGRES_URL,
+      schema: other,
+      supervise: false,
+      schedule: false,
+    });
+    apart.on('error', () => undefined);
+    await apart.start();
+    try {
+      await sql(change(other));
+      const outbox = pgBossOutbox({ boss: apart, schema: other });
+      const error = await enqueue(outbox).catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(String(error)).toContain('12.33');
+      expect(await sql(`SELECT 1 FROM ${other}.job`)).toEqual([]);
+    } finally {
+      await apart.stop({ graceful: false });
+      await sql(`DROP SCHEMA ${other} CASCADE`);
+    }
+  });
+
   it('refuses a schema that is not the boss’s, and a queue of another policy', async () => {
     for (const other of ['nowhere', 'public']) {
       const outbox = pgBossOutbox({ boss, schema: other, queue: 'of-another-schema' });

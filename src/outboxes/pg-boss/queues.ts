@@ -35,28 +35,48 @@ const SETTINGS: PgBossQueueSettings = {
 /**
  * Makes the queues, and mends their settings where they differ.
  *
- * @throws ConfigurationError where there is no such schema, or a queue is of another kind.
+ * @throws ConfigurationError where there is no such schema, its tables are those of another pg-boss, or a
+ *   queue is of another kind.
  */
 export async function prepareQueues(boss: PgBossLike, place: Place): Promise<void> {
+  await checkTables(boss, place.schema);
   await prepareQueue(boss, place.dead, SETTINGS);
   const createdOn = await prepareQueue(boss, place.queue, { ...SETTINGS, deadLetter: place.dead });
   // With another schema's tables, events would be queued where no sender of this boss looks.
-  const isSame = await boss
-    .getDb()
-    .executeSql(
-      `SELECT 1 FROM ${place.schema}.queue
-        WHERE name = $1 AND date_trunc('milliseconds', created_on) = $2::timestamptz`,
-      [place.queue, createdOn.toISOString()],
-    )
-    .then(({ rows }) => rows.length === 1)
-    .catch((error: unknown) => {
-      if (/^(3F000|42P01)$/.test(causedBySqlState(error) ?? '')) return false;
-      throw error;
-    });
-  if (!isSame) throw new ConfigurationError('schema is not the schema of the boss.');
+  const { rows } = await boss.getDb().executeSql(
+    `SELECT 1 FROM ${place.schema}.queue
+      WHERE name = $1 AND date_trunc('milliseconds', created_on) = $2::timestamptz`,
+    [place.queue, createdOn.toISOString()],
+  );
+  if (rows.length !== 1) throw new ConfigurationError(NOT_ITS_SCHEMA);
   // pg-boss remembers a queue once it was asked for, which within a transaction would take a second
   // connection of its pool.
   await boss.insert(place.queue, [], { db: boss.getDb(), returnId: false });
+}
+
+const NOT_ITS_SCHEMA = 'schema is not the schema of the boss.';
+
+/** What the statements of the outbox use, without a row. */
+const USED = (
+  schema: string,
+): string => `SELECT name, id, state, data, output, dead_letter, retry_count,
+    start_after, created_on, completed_on, keep_until, deletion_seconds, heartbeat_on, heartbeat_seconds,
+    source_name, source_id, source_created_on, ${schema}.job_now()
+  FROM ${schema}.job LIMIT 0`;
+
+/** Or events would be queued, and found out of reach when they are to be sent. */
+async function checkTables(boss: PgBossLike, schema: string): Promise<void> {
+  try {
+    await boss.getDb().executeSql(USED(schema));
+  } catch (error) {
+    const state = causedBySqlState(error) ?? '';
+    if (/^(3F000|42P01)$/.test(state)) throw new ConfigurationError(NOT_ITS_SCHEMA);
+    // A column, a function that is not there.
+    if (!/^(42703|42883)$/.test(state)) throw error;
+    throw new ConfigurationError(
+      'The tables of the boss are not those of pg-boss 12.33 or later, which pgBossOutbox needs.',
+    );
+  }
 }
 
 async function prepareQueue(
