@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, it, vi } from 'vitest';
 import { StorageError } from '../../src/errors.ts';
 import { CommitQueue } from '../../src/receiver/commit-queue.ts';
 import { memoryStore } from '../../src/stores/memory.ts';
 import type { Change, EventStore, Verdict } from '../../src/stores/types.ts';
 import { changeOf } from '../../src/testing/changes.ts';
+import { ROOT } from '../support/process.ts';
 
 const LIMITS = { batchSize: 4, queueSize: 10, storeTimeout: 5_000 };
 
@@ -221,5 +223,35 @@ describe('CommitQueue', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+});
+
+/** Commits 10 MB of changes; prints by how many of them the heap has grown, old garbage included. */
+const CHURN = `
+  import { CommitQueue } from './src/receiver/commit-queue.ts';
+
+  const store = { commit: (batch) => Promise.resolve(batch.map(() => 'applied')) };
+  const queue = new CommitQueue(store, { batchSize: 128, queueSize: 1_000, storeTimeout: 60_000 });
+  const changes = () => Array.from({ length: 40 }, () => ({ body: null, row: Array(256).fill(0.5) }));
+  const commitAll = async (rounds) => {
+    for (let round = 0; round < rounds; round++) {
+      await Promise.all(changes().map((change) => queue.commit(change)));
+      if (round % 4 === 0) gc({ type: 'minor' });
+    }
+    gc({ type: 'minor' });
+    return process.memoryUsage().heapUsed;
+  };
+  await commitAll(50);
+  gc();
+  const before = await commitAll(10);
+  console.log((await commitAll(125)) - before);
+`;
+
+describe('what was committed', () => {
+  it('is let go of by collections of the young generation', () => {
+    const argv = ['--expose-gc', '--input-type=module', '--eval', CHURN];
+    const { stdout, stderr } = spawnSync(process.execPath, argv, { cwd: ROOT, encoding: 'utf8' });
+    expect(stderr).toBe('');
+    expect(Number(stdout)).toBeLessThan(1_000_000);
   });
 });
