@@ -142,7 +142,8 @@ describe('what becomes of a request shows nothing of it', () => {
     const { receiver } = receiverOn({
       ...store,
       async *find(filter) {
-        for await (const { body } of store.find(filter)) throw new Error(Buffer.from(body!).toString());
+        for await (const { body } of store.find(filter))
+          throw new Error(Buffer.from(body!).toString());
         yield* [];
       },
     });
