@@ -4,6 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** Ticks a second, on every Linux there is. */
 const TICKS = 100;
 
+/** What the kernel counts in, in microseconds: less than that may have been taken where it says 0. */
+export const TICK: number = 1e6 / TICKS;
+
 interface Stat {
   readonly parent: number;
   /** Ticks of its own, and of its children that have ended. */
@@ -34,7 +37,7 @@ export function parentOf(pid: number): number {
 
 /** Microseconds of processor time that a process has taken; NaN where there is no /proc. */
 export function cpuOf(pid: number): number {
-  return ((statOf(pid)?.own ?? NaN) * 1e6) / TICKS;
+  return (statOf(pid)?.own ?? NaN) * TICK;
 }
 
 /** Microseconds of a process and of all that it has started, those that have ended included. */
@@ -46,5 +49,5 @@ export function cpuOfFamily(pid: number): number {
     if (Number(name) === pid) ticks += stat.own + stat.children;
     else if (stat.parent === pid) ticks += stat.own;
   }
-  return (ticks * 1e6) / TICKS;
+  return ticks * TICK;
 }

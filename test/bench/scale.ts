@@ -2,7 +2,7 @@
 import { Client } from 'pg';
 import { createSchema } from '../support/databases.ts';
 import { missingCluster, startCluster } from '../support/servers.ts';
-import { cpuOf, cpuOfFamily, parentOf } from './cpu.ts';
+import { cpuOf, cpuOfFamily, parentOf, TICK } from './cpu.ts';
 import type { Load, LoadQuestion } from './load.ts';
 import { serveAt, type UnderTest } from './places.ts';
 import type { Plan } from './plan.ts';
@@ -107,8 +107,8 @@ async function run(setup: Setup, { generator, postmaster, plan }: Means): Promis
   });
   const after = take();
   return {
-    receivers: (after[0] - before[0]) / count,
-    postgres: (after[1] - before[1]) / count,
+    receivers: Math.max(after[0] - before[0], TICK) / count,
+    postgres: Math.max(after[1] - before[1], TICK) / count,
     speed: load!.speed,
   };
 }
