@@ -11,6 +11,7 @@ import { startWorker, type Worker } from './worker.ts';
 
 const CONNECTIONS = 64;
 const EVENTS = 6_000;
+const WARM_UP = 15_000;
 const ROUNDS = 15;
 
 /** Receivers on one schema. */
@@ -90,8 +91,7 @@ interface Cost {
   readonly speed: number;
 }
 
-async function run(setup: Setup, { generator, postmaster, plan }: Means): Promise<Cost> {
-  const count = plan.volume(EVENTS, 300);
+async function run(setup: Setup, count: number, { generator, postmaster }: Means): Promise<Cost> {
   await generator.ask({ kind: 'prepare', first: setup.next, count });
   setup.next += count;
   const take = (): [number, number] => [
@@ -127,9 +127,12 @@ async function contend({ name, bar, setups }: Contest, means: Means): Promise<vo
     const order =
       round % 2 === 0 ? (['ours', 'baseline'] as const) : (['baseline', 'ours'] as const);
     for (const side of order) {
-      const cost = await run(setups[side], means);
-      // The first two rounds warm up.
-      if (round >= 0) costs[side].push(cost);
+      const setup = setups[side];
+      // The first two rounds warm up: each receiver as long, whatever their number.
+      const isWarmUp = round < 0;
+      const count = plan.volume(isWarmUp ? WARM_UP * setup.receivers.length : EVENTS, 300);
+      const cost = await run(setup, count, means);
+      if (!isWarmUp) costs[side].push(cost);
     }
     plan.progress(name, round + 1, rounds);
   }
