@@ -75,6 +75,7 @@ class WebhookReceiver implements Receiver {
   /** How many refused events are on their way into quarantine. */
   #quarantines = 0;
   #isClosing = false;
+  #closed: Promise<void> | undefined;
   /** How many requests are being answered, and what is done once there are none. */
   #receiving = 0;
   #whenIdle: () => void = () => undefined;
@@ -185,7 +186,11 @@ class WebhookReceiver implements Receiver {
     });
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#pruning);
     this.#detach();

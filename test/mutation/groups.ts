@@ -33,6 +33,9 @@ export const GROUPS: Readonly<Record<string, MutationGroup>> = {
     // Without those that wait for databases to fail: a busy machine is too slow for their deadlines.
     tests: [
       'test/receiver/receiver.test.ts',
+      'test/receiver/responses.test.ts',
+      'test/audit.test.ts',
+      'test/privacy/receiver.test.ts',
       'test/receiver/data-schemas.test.ts',
       'test/receiver/deadlines.test.ts',
       'test/receiver/mapping-provider.test.ts',

@@ -870,18 +870,36 @@ describe('closing', () => {
     const { receiver } = fixture({ store });
     const working = post(receiver, SAMPLE_REQUEST);
     await vi.waitUntil(() => release !== undefined);
-    const closing = receiver.close();
+    // Whoever closes it again, as a second signal does, waits for the same end.
+    const closing = [receiver.close(), receiver.close()];
     const late = await post(receiver, SAMPLE_REQUEST);
     expect(late).toMatchObject({ status: 503, body: { code: 'overloaded' } });
     expect(closed).not.toHaveBeenCalled();
     release?.();
     expect((await working).status).toBe(200);
-    await closing;
+    await Promise.all(closing);
+    await receiver.close();
     expect(closed).toHaveBeenCalledOnce();
   });
 });
 
 describe('onResult', () => {
+  it('may fail, at once or later, and what was stored is answered 200', async () => {
+    const thrown = fixture({
+      onResult: () => {
+        throw new Error('the host is at fault');
+      },
+    });
+    expect((await post(thrown.receiver, SAMPLE_REQUEST)).status).toBe(200);
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    const rejected = fixture({ onResult: () => Promise.reject(new Error('the host is at fault')) });
+    expect((await post(rejected.receiver, SAMPLE_REQUEST)).status).toBe(200);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
   it('hears of every answer, and of nothing out of the data', async () => {
     const { receiver, results } = fixture();
     await post(receiver, SAMPLE_REQUEST);
