@@ -1,11 +1,18 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ConfigurationError } from '../../src/errors.ts';
+import { Bodies, type KeptBody } from '../../src/stores/memory/bodies.ts';
 import { memoryIdempotency, memoryPersistence, memoryStore } from '../../src/stores/memory.ts';
-import { changeOf, refusalOf } from '../../src/testing/changes.ts';
+import { APPOINTMENT, changeOf, refusalOf } from '../../src/testing/changes.ts';
 import { eventStoreSuite } from '../../src/testing/event-store.ts';
 import { idempotencyStoreSuite } from '../../src/testing/idempotency-store.ts';
 import { persistenceStoreSuite } from '../../src/testing/persistence-store.ts';
 import type { StoredEvent } from '../../src/stores/types.ts';
+
+const found = async (store: ReturnType<typeof memoryStore>): Promise<StoredEvent[]> => {
+  const entries: StoredEvent[] = [];
+  for await (const entry of store.find({})) entries.push(entry);
+  return entries;
+};
 
 describe('memoryStore', () => {
   const suite = eventStoreSuite((options) => {
@@ -20,20 +27,21 @@ describe('memoryStore', () => {
 });
 
 describe("memoryStore as a composed store's inbox", () => {
-  const found = async (store: ReturnType<typeof memoryStore>): Promise<StoredEvent[]> => {
-    const entries: StoredEvent[] = [];
-    for await (const entry of store.find({})) entries.push(entry);
-    return entries;
-  };
-
   it('records what was applied or declined, over whatever stands under its id', async () => {
     const store = memoryStore({ quarantineQuota: 1 });
     const change = changeOf({ id: 'e1', values: { status: 'x' } });
     await store.quarantine(refusalOf(change));
     await store.record(change);
-    const { row: _, ...event } = change;
+    const { row: _, body, ...event } = change;
     expect(await found(store)).toEqual([
-      { ...event, state: 'applied', code: null, reason: null, attempts: 2 },
+      {
+        ...event,
+        body: new Uint8Array(body!),
+        state: 'applied',
+        code: null,
+        reason: null,
+        attempts: 2,
+      },
     ]);
     await store.record({ ...change, row: null });
     expect(await found(store)).toMatchObject([{ state: 'declined', attempts: 3 }]);
@@ -53,6 +61,39 @@ describe("memoryStore as a composed store's inbox", () => {
     expect((await found(store)).map(({ eventId }) => eventId)).toEqual([key, 'e1', 'e2']);
     await store.record({ ...change, replayOf: { key, attempts: 1 } });
     expect((await found(store)).map(({ eventId }) => eventId)).toEqual(['e1', 'e2']);
+  });
+});
+
+describe('what memoryStore holds of a body', () => {
+  const kept = vi.spyOn(Bodies.prototype, 'keep');
+  const blockOf = (call: number): string =>
+    Buffer.from((kept.mock.results[call]!.value as KeptBody).block).toString();
+  afterEach(() => void kept.mockClear());
+
+  it('is overwritten by retention, by forgetting and by a forced replay', async () => {
+    const store = memoryStore();
+    await store.prepare([APPOINTMENT]);
+    const change = changeOf({ id: 'e1' });
+    await store.commit([change, changeOf({ id: 'e2' })], {});
+    expect(blockOf(0)).toContain('body of e1body of e2');
+    await store.commit([{ ...change, force: true, body: Buffer.from('again') }], {});
+    expect(blockOf(0)).not.toContain('e1');
+    expect(blockOf(0)).toContain('body of e2again');
+    const before = new Date('2030-01-01');
+    expect(await store.prune({ bodiesBefore: before })).toEqual({ bodies: 2, keys: 0 });
+    expect(blockOf(0)).toMatch(/^\0+$/);
+
+    await store.commit([changeOf({ id: 'e3' })], {});
+    expect(blockOf(3)).toContain('body of e3');
+    await store.prune({ keysBefore: before });
+    expect(blockOf(3)).toMatch(/^\0+$/);
+  });
+
+  it('is not in a block with those erased by age while it is in quarantine', async () => {
+    const store = memoryStore();
+    await store.quarantine(refusalOf(changeOf({ id: 'q1' })));
+    expect(kept).not.toHaveBeenCalled();
+    expect(await found(store)).toMatchObject([{ body: new Uint8Array(Buffer.from('body of q1')) }]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { SchemaError } from '../../errors.ts';
 import type { TableSpec } from '../../mapping/tables.ts';
-import { atVersion, mergeChanges, type VersionedValues, wins } from '../../merge.ts';
+import { atVersion, mergeChanges, type Version, type VersionedValues, wins } from '../../merge.ts';
 import type { RowChange } from '../types.ts';
 import { ByClient } from './by-client.ts';
 import { identity } from './identity.ts';
@@ -8,9 +8,12 @@ import { identity } from './identity.ts';
 /** A row as a store in memory shows it: `client_id`, key, values, `his_versions`. */
 export type MemoryRow = Readonly<Record<string, unknown>>;
 
-interface Row extends VersionedValues {
+interface Row {
   readonly clientId: string;
   readonly key: Readonly<Record<string, string>>;
+  values: VersionedValues['values'];
+  /** One for every column, as long as all events carried the same columns. */
+  versions: Version | VersionedValues['versions'];
 }
 
 interface Table {
@@ -42,26 +45,33 @@ export class MemoryRows {
 
   /** Merges a change into its row; whether it wrote a column. */
   apply(clientId: string, { table, key, values, version }: RowChange): boolean {
-    const { key: columns, rows } = this.#table(table);
-    const id = idOf(columns, key);
+    const { key: names, rows } = this.#table(table);
+    const id = idOf(names, key);
     const row = rows.get(clientId, id);
-    const change = atVersion(values, version);
     if (row === undefined) {
-      rows.set(clientId, id, { clientId, key, ...change });
+      rows.set(clientId, id, { clientId, key, values, versions: version });
       return true;
     }
-    rows.set(clientId, id, { clientId, key, ...mergeChanges(row, change) });
-    return Object.keys(values).some((column) => wins(version, own(row.versions, column)));
+    const columns = Object.keys(values);
+    if (typeof row.versions === 'string' && hasSameColumns(row.values, columns)) {
+      if (columns.length === 0 || !wins(version, row.versions)) return false;
+      row.values = values;
+      row.versions = version;
+      return true;
+    }
+    const versions = versionsOf(row);
+    Object.assign(row, mergeChanges({ values: row.values, versions }, atVersion(values, version)));
+    return columns.some((column) => wins(version, own(versions, column)));
   }
 
   /** The rows of a table, by client and key. */
   list(table: string): readonly MemoryRow[] {
     const rows = this.#tables.get(table)?.rows.list() ?? [];
-    return rows.map(({ clientId, key, values, versions }) => ({
-      client_id: clientId,
-      ...key,
-      ...values,
-      his_versions: versions,
+    return rows.map((row) => ({
+      client_id: row.clientId,
+      ...row.key,
+      ...row.values,
+      his_versions: versionsOf(row),
     }));
   }
 
@@ -70,6 +80,17 @@ export class MemoryRows {
     if (table === undefined) throw new SchemaError([`table ${name} was not prepared`], []);
     return table;
   }
+}
+
+function hasSameColumns(values: Row['values'], columns: readonly string[]): boolean {
+  return (
+    Object.keys(values).length === columns.length &&
+    columns.every((column) => Object.hasOwn(values, column))
+  );
+}
+
+function versionsOf({ values, versions }: Row): VersionedValues['versions'] {
+  return typeof versions === 'string' ? atVersion(values, versions).versions : versions;
 }
 
 /** What a row goes by among its client's. */
