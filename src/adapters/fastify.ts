@@ -58,10 +58,13 @@ function mount(app: FastifyInstance, options: FastifyReceiverOptions): void {
   const answer = answerWith(receiver);
 
   app.removeAllContentTypeParsers();
-  // The receiver reads the stream, so that limits and deadlines are the same everywhere.
-  app.addContentTypeParser('*', (_request, _payload, next) => {
-    next(null);
-  });
+  // The receiver reads the stream, so that limits and deadlines are the same everywhere. JSON by its name,
+  // because Fastify finds what is for any type only after it has taken the header apart.
+  for (const type of ['application/json', '*']) {
+    app.addContentTypeParser(type, (_request, _payload, next) => {
+      next(null);
+    });
+  }
   // Fastify refuses some media types before any parser runs; the receiver has the answer to those.
   app.setErrorHandler((error: Error & { readonly code?: string }, request, reply) => {
     if (!REFUSED_BY_PARSER.test(error.code ?? '')) throw error;

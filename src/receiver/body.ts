@@ -9,6 +9,8 @@ export type BodyEnd = 'ended' | 'aborted' | 'no_bytes';
  * and a turn of the event loop's queue for each.
  */
 export interface PushedBody {
+  /** Takes all of it at once, where all of it is there; what gives none has begun nothing. */
+  [WHOLE]?(): Uint8Array | undefined;
   /**
    * Begins, once; chunks come later. What it returns lets go of the stream, so that nothing more is
    * handed over; when it ends, it has let go by itself.
@@ -16,8 +18,9 @@ export interface PushedBody {
   [PUSH](onChunk: (chunk: Uint8Array) => void, onEnd: (end: BodyEnd) => void): () => void;
 }
 
-/** Names what a {@link PushedBody} does; whoever looks for an async iterable does not see it. */
+/** Name what a {@link PushedBody} does; whoever looks for an async iterable does not see it. */
 export const PUSH: unique symbol = Symbol('his-webhook.push');
+export const WHOLE: unique symbol = Symbol('his-webhook.whole');
 
 /** What {@link readBody} came back with. */
 export type BodyResult =
@@ -43,8 +46,9 @@ export function readBody(
   limits: BodyLimits,
 ): Promise<BodyResult> | BodyResult {
   if (declared !== undefined && declared > limits.bodyBytes) return TOO_LARGE;
-  if (body instanceof Uint8Array) {
-    return body.length > limits.bodyBytes ? TOO_LARGE : { ok: true, bytes: body };
+  const bytes = isPushed(body) ? body[WHOLE]?.() : body;
+  if (bytes instanceof Uint8Array) {
+    return bytes.length > limits.bodyBytes ? TOO_LARGE : { ok: true, bytes };
   }
   if (isPushed(body)) return readPushed(body, limits);
   return isAsyncIterable(body) ? readPulled(body, limits) : { ok: false, cause: 'no_bytes' };
@@ -135,7 +139,7 @@ function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
   return bytes;
 }
 
-function isPushed(body: unknown): body is PushedBody {
+export function isPushed(body: unknown): body is PushedBody {
   return typeof body === 'object' && body !== null && PUSH in body;
 }
 

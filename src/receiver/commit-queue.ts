@@ -1,6 +1,7 @@
 import { StorageError } from '../errors.ts';
 import type { Change, EventStore, Verdict } from '../stores/types.ts';
 import { type Deadline, Deadlines } from './deadlines.ts';
+import { afterTurn } from './turn.ts';
 
 /** Bounds of a {@link CommitQueue}. */
 export interface CommitQueueLimits {
@@ -89,8 +90,8 @@ export class CommitQueue {
   #wake(): void {
     if (this.#isAwake || this.#queued.length === 0) return;
     this.#isAwake = true;
-    // Every request the event loop has at hand is read before setImmediate has its turn.
-    setImmediate(() => {
+    // By then, every request that the event loop has at hand is read.
+    afterTurn(() => {
       this.#isAwake = false;
       this.#begin();
     });

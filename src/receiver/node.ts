@@ -3,7 +3,7 @@
  * `node:http` are imported.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type BodyEnd, PUSH, type PushedBody } from './body.ts';
+import { type BodyEnd, PUSH, type PushedBody, WHOLE } from './body.ts';
 import type { ReceiverResponse } from './responses.ts';
 import type { ReceiverRequest } from './types.ts';
 
@@ -82,9 +82,23 @@ function isTaken(request: NodeRequest): boolean {
  */
 function streamOf(request: IncomingMessage): AsyncIterable<Uint8Array> & PushedBody {
   return {
+    [WHOLE]: () => wholeOf(request),
     [PUSH]: (onChunk, onEnd) => push(request, onChunk, onEnd),
     [Symbol.asyncIterator]: () => iterate(request),
   };
+}
+
+/** All of a body, where it has come and nobody has read of it. */
+function wholeOf(request: IncomingMessage): Uint8Array | undefined {
+  const isHere =
+    request.complete &&
+    request.readableLength > 0 &&
+    request.readableEncoding === null &&
+    !request.destroyed &&
+    !isTaken(request) &&
+    // A request of HTTP/2 needs a listener for its errors.
+    request.httpVersionMajor === 1;
+  return isHere ? (request.read() as Uint8Array) : undefined;
 }
 
 function push(

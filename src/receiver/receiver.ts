@@ -2,7 +2,7 @@ import { checkMembers } from '../configuration.ts';
 import { withoutValues } from '../without-values.ts';
 import { isInForce, matchSecret, type SigningSecret } from '../signature.ts';
 import type { MappingSet } from '../mapping/types.ts';
-import { type BodyResult, readBody } from './body.ts';
+import { type BodyResult, isPushed, readBody } from './body.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { type Client, compileClient, type CompiledClient } from './clients.ts';
 import { isPending, withDeadline } from './deadline.ts';
@@ -29,6 +29,7 @@ import {
 import { REPLAY_OPTIONS, replayEvents, type ReplayOptions, type ReplayReport } from './replay.ts';
 import { failure, REFUSALS, type ReceiverResponse, type Refusal, success } from './responses.ts';
 import { type EventSummary, revealEvent, type RevealOptions, type RevealTarget } from './reveal.ts';
+import { turn } from './turn.ts';
 import type { Receiver, ReceiverRequest } from './types.ts';
 import type { EventFilter, QuarantineVerdict, RefusedEvent, StoredEvent } from '../stores/types.ts';
 
@@ -120,6 +121,8 @@ class WebhookReceiver implements Receiver {
     if (this.#isClosing) return this.#answer(REFUSALS.overloaded, about);
     this.#receiving++;
     try {
+      // Most bodies come with their head, and are there by then.
+      if (isPushed(body)) await turn();
       if (method !== 'POST') return this.#answer(REFUSALS.methodNotAllowed, about);
       if (!isPlainJson(headers)) return this.#answer(REFUSALS.unsupportedMediaType, about);
       const found = this.#findClient(headers);

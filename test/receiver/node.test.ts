@@ -7,7 +7,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { PUSH, readBody } from '../../src/receiver/body.ts';
+import { PUSH, readBody, WHOLE } from '../../src/receiver/body.ts';
 import {
   fromNode,
   headersFor,
@@ -141,6 +141,67 @@ describe.each(Object.entries(WAYS))('the body of a Node request that %s', (_, wa
     client.end('abc');
     expect(await reading).toMatchObject({ ok: true });
     expect([request.listenerCount('data'), request.listenerCount('end')]).toEqual([0, before]);
+  });
+});
+
+describe('a body that is there', () => {
+  interface Whole {
+    [WHOLE]: () => Uint8Array | undefined;
+  }
+  const whole = (request: NodeRequest) => (fromNode(request).body as unknown as Whole)[WHOLE]();
+
+  /** A request all of whose body has come, in two chunks. */
+  async function complete() {
+    const arrival = await arrived();
+    arrival.client.write('ab');
+    arrival.client.end('cd');
+    await vi.waitUntil(() => arrival.request.complete, { interval: 1 });
+    return arrival;
+  }
+
+  it('is taken at once, and the request is over by itself', async () => {
+    const { request, response, client } = await complete();
+    expect(Buffer.from(whole(request)!).toString()).toBe('abcd');
+    await once(request, 'end');
+    const answered = once(client, 'response') as Promise<[IncomingMessage]>;
+    lingerAfter(request, response);
+    response.end();
+    expect((await answered)[0].statusCode).toBe(200);
+  });
+
+  it('is none before all of it has come', async () => {
+    const { request, client } = await arrived();
+    const body = fromNode(request).body as unknown as Whole;
+    expect(body[WHOLE]()).toBeUndefined();
+    client.write('ab');
+    await vi.waitUntil(() => request.readableLength > 0, { interval: 1 });
+    expect(body[WHOLE]()).toBeUndefined();
+    // Nothing was begun, so it can be read as it comes.
+    client.end('cd');
+    const result = await readBody(body, undefined, LIMITS);
+    expect(result.ok && Buffer.from(result.bytes).toString()).toBe('abcd');
+  });
+
+  it.each<[string, (request: NodeRequest) => unknown]>([
+    ['is empty', (request) => request.read() as unknown],
+    ['was destroyed', (request) => request.destroy()],
+    ['has text', (request) => request.setEncoding('utf8')],
+    ['flows', (request) => request.resume()],
+    ['was read of', (request) => request.read(1) as unknown],
+    ['is one of HTTP/2', (request) => Object.assign(request, { httpVersionMajor: 2 })],
+  ])('is left to be read where the request %s', async (_, change) => {
+    const { request } = await complete();
+    request.on('error', () => undefined);
+    const body = fromNode(request).body as unknown as Whole;
+    change(request);
+    expect(body[WHOLE]()).toBeUndefined();
+  });
+
+  it('has its limit', async () => {
+    const { request } = await complete();
+    const { body } = fromNode(request);
+    const tight = { ...LIMITS, bodyBytes: 3 };
+    expect(await readBody(body, undefined, tight)).toEqual({ ok: false, cause: 'too_large' });
   });
 });
 
