@@ -1,24 +1,31 @@
 import { StorageError } from '../errors.ts';
 
 /**
- * Runs work under a deadline. What outlives it goes on unheard: the sender will send the event
+ * Gives work that has begun a deadline. What outlives it goes on unheard: the sender will send the event
  * again, and find it a duplicate if it was committed after all.
  *
  * @param what - Names the work in the error.
  * @param timeout - Milliseconds.
  * @param controller - Is aborted when the deadline passes.
- * @returns What the work returns, as it is where there is nothing to wait for: most look-ups are in
+ * @returns What the work gave, as it is where there is nothing to wait for: most look-ups are in
  *   memory, and a timer and a promise for each would cost more than they do.
- * @throws StorageError if the deadline passes; otherwise whatever the work throws.
+ * @throws StorageError if the deadline passes; otherwise whatever the work is rejected with.
  */
 export function withDeadline<T>(
   what: string,
   timeout: number,
-  work: () => PromiseLike<T> | T,
+  result: PromiseLike<T> | T,
   controller?: AbortController,
 ): Promise<T> | T {
-  const result = work();
-  if (!isPending(result)) return result;
+  return isPending(result) ? heldTo(what, timeout, result, controller) : result;
+}
+
+function heldTo<T>(
+  what: string,
+  timeout: number,
+  result: PromiseLike<T>,
+  controller: AbortController | undefined,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => {
       controller?.abort();

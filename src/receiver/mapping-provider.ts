@@ -175,7 +175,7 @@ class Provider implements ProvidedMappings {
       const loaded = await withDeadline(
         'The mapping look-up',
         this.#loadTimeout,
-        () => this.#slots.run(signal, () => this.#load(clientId, { signal })),
+        this.#slots.run(signal, () => this.#load(clientId, { signal })),
         controller,
       );
       const isAbsent = loaded === undefined || loaded === null;

@@ -104,7 +104,9 @@ export function processDelivery(
   }
 
   const { clientId } = delivery;
-  const found = withDeadline('The mapping look-up', settings.limits.lookupTimeout, () =>
+  const found = withDeadline(
+    'The mapping look-up',
+    settings.limits.lookupTimeout,
     settings.mappings.find(clientId),
   );
   return isPending(found)
@@ -186,8 +188,6 @@ function readEvent(
     isFlat && form === 'shorthand'
       ? expandShorthand(value, delivery.body, delivery.receivedAt)
       : value;
-  const draft: Draft = { delivery, form, eventId: eventIdOf(candidate) ?? null };
-
   const result = readEnvelope(candidate, types);
   if (!result.ok) {
     const hint: Fault = {
@@ -199,7 +199,9 @@ function readEvent(
       form === 'shorthand' && error.path === '/type' ? { ...error, path: '/event_type' } : error,
     );
     return {
-      ...draft,
+      delivery,
+      form,
+      eventId: eventIdOf(candidate) ?? null,
       refusal: {
         code: 'invalid_envelope',
         message: 'The body is not a valid event.',

@@ -208,7 +208,7 @@ class WebhookReceiver implements Receiver {
     const token = bearerToken(headers);
     if (token === undefined) return undefined;
     const { clients, limits } = this.#settings;
-    const found = withDeadline('The client look-up', limits.lookupTimeout, () => clients(token));
+    const found = withDeadline('The client look-up', limits.lookupTimeout, clients(token));
     if (isPending(found)) return found.then(compiledOrNone);
     return compiledOrNone(found);
   }
@@ -230,7 +230,7 @@ class WebhookReceiver implements Receiver {
     const { store, limits } = this.#settings;
     this.#quarantines++;
     try {
-      return await withDeadline('The store', limits.storeTimeout, () => store.quarantine(event));
+      return await withDeadline('The store', limits.storeTimeout, store.quarantine(event));
     } finally {
       this.#quarantines--;
     }
@@ -238,7 +238,7 @@ class WebhookReceiver implements Receiver {
 
   async #prepareStore(tables: MappingSet['tables']): Promise<void> {
     const { store, limits } = this.#settings;
-    await withDeadline('The store', limits.storeTimeout, () => store.prepare(tables));
+    await withDeadline('The store', limits.storeTimeout, store.prepare(tables));
   }
 
   #prune(): void {

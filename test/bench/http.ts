@@ -12,6 +12,8 @@ const CONNECTIONS = 64;
 const ROUNDS = 21;
 /** How long one side is loaded in a round. */
 const SECONDS = 0.4;
+/** How long it is before: V8 goes on making better code of it for that long. */
+const WARM_UP_SECONDS = 2;
 
 type Generator = Worker<LoadQuestion, Load | null>;
 
@@ -114,9 +116,9 @@ async function load(side: Side, generator: Generator, count = side.count): Promi
 /** Lets it get warm, and finds out how many events a round may have. */
 async function warmUp(side: Side, generator: Generator, plan: Plan): Promise<void> {
   const { speed } = await load(side, generator, plan.volume(1_000, 200));
-  const seconds = plan.volume(SECONDS, 0.05);
+  const seconds = plan.volume(WARM_UP_SECONDS, 0.05);
   const again = await load(side, generator, Math.ceil(speed * seconds));
-  side.count = Math.max(CONNECTIONS * 2, Math.ceil(again.speed * seconds));
+  side.count = Math.max(CONNECTIONS * 2, Math.ceil(again.speed * plan.volume(SECONDS, 0.05)));
 }
 
 /** Everything that was answered with 200 must be there. */
