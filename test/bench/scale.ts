@@ -11,7 +11,8 @@ import { startWorker, type Worker } from './worker.ts';
 
 const CONNECTIONS = 64;
 const EVENTS = 6_000;
-const WARM_UP = 15_000;
+/** V8 needs so many to make good code of a receiver. */
+const WARM_UP = 40_000;
 const ROUNDS = 15;
 
 /** Receivers on one schema. */
