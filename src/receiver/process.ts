@@ -1,39 +1,26 @@
-import { eventIdOf, expandShorthand, isShorthand, readEnvelope } from '../envelope.ts';
-import { type Envelope, type JsonValue, operationOf } from '../events.ts';
 import { type Fault, StorageError } from '../errors.ts';
-import { contentDigest, parseStrictJson } from '../json.ts';
+import { parseStrictJson } from '../json.ts';
 import type { CompiledMapping, MappingSet } from '../mapping/types.ts';
 import { resolveMapping } from '../mapping/resolve.ts';
-import { transformFields } from '../mapping/transform.ts';
-import { DELETED_AT, versionOf } from '../merge.ts';
-import type {
-  BodyForm,
-  Change,
-  QuarantineVerdict,
-  RefusedEvent,
-  ReplayedEntry,
-  RowChange,
-  Verdict,
-} from '../stores/types.ts';
-import type { Timestamp } from '../timestamp.ts';
+import type { Change, QuarantineVerdict, RefusedEvent, Verdict } from '../stores/types.ts';
 import { checkData } from './data-schemas.ts';
 import { isPending, withDeadline } from './deadline.ts';
+import {
+  DECLINED,
+  type Delivery,
+  type Draft,
+  inBody,
+  isoText,
+  type MappedRow,
+  NONE,
+  pointer,
+  type ReadDraft,
+  readEvent,
+  toChange,
+  toRow,
+} from './draft.ts';
 import type { Settings } from './options.ts';
 import { REFUSALS, type Refusal } from './responses.ts';
-
-/** An authentic body: its sender is known, and its signature holds (or need not). */
-export interface Delivery {
-  readonly clientId: string;
-  readonly body: Uint8Array;
-  /** Milliseconds since 1970. */
-  readonly receivedAt: number;
-  /** The flat form of the document's cURL is understood. */
-  readonly allowShorthand: boolean;
-  /** Apply again what was applied before. */
-  readonly force?: boolean;
-  /** What this is a replay of. */
-  readonly replayOf?: ReplayedEntry;
-}
 
 /** What became of a delivery. */
 export type Outcome = (
@@ -48,18 +35,6 @@ export type Outcome = (
   /** What was stored all the same. */
   readonly warnings?: readonly Fault[];
 };
-
-/** What the steps have found out about a delivery so far. */
-interface Draft {
-  readonly delivery: Delivery;
-  readonly form: BodyForm;
-  readonly eventId: string | null;
-  readonly event?: Envelope;
-  readonly occurredAt?: Timestamp;
-  readonly digest?: string;
-  /** Once a mapping was found. */
-  mappingVersion?: string;
-}
 
 /** What a delivery is processed with. */
 export interface Processing {
@@ -152,12 +127,6 @@ function mapDraft(
   return prepare(mappings)?.then(commit) ?? commit();
 }
 
-/** What an event comes down to. */
-interface MappedRow {
-  readonly row: RowChange | null;
-  readonly warnings: readonly Fault[];
-}
-
 function commitRow(
   draft: ReadDraft,
   mappingVersion: string,
@@ -170,127 +139,6 @@ function commitRow(
     return { verdict: 'overloaded', eventId: draft.eventId, type: draft.event.type };
   }
   return committed.then((verdict) => judge(verdict, draft, mapping, warnings, processing));
-}
-
-const NONE: readonly Fault[] = [];
-const DECLINED: MappedRow = { row: null, warnings: NONE };
-
-type ReadDraft = Draft & Required<Pick<Draft, 'event' | 'occurredAt' | 'digest'>>;
-
-function readEvent(
-  delivery: Delivery,
-  value: JsonValue,
-  { types }: Settings,
-): ReadDraft | (Draft & { readonly refusal: Refusal }) {
-  const isFlat = isShorthand(value);
-  const form: BodyForm = isFlat && delivery.allowShorthand ? 'shorthand' : 'envelope';
-  const candidate =
-    isFlat && form === 'shorthand'
-      ? expandShorthand(value, delivery.body, delivery.receivedAt)
-      : value;
-  const result = readEnvelope(candidate, types);
-  if (!result.ok) {
-    const hint: Fault = {
-      path: '',
-      message: 'the flat form with event_type is for sandbox clients',
-    };
-    // In the flat form the type has another name, and it is the sender's that helps.
-    const own = result.errors.map((error) =>
-      form === 'shorthand' && error.path === '/type' ? { ...error, path: '/event_type' } : error,
-    );
-    return {
-      delivery,
-      form,
-      eventId: eventIdOf(candidate) ?? null,
-      refusal: {
-        code: 'invalid_envelope',
-        message: 'The body is not a valid event.',
-        errors: isFlat && form === 'envelope' ? [hint, ...own] : own,
-      },
-    };
-  }
-  const { event, occurredAt } = result;
-  return {
-    delivery,
-    form,
-    event,
-    eventId: event.event_id,
-    occurredAt,
-    digest: contentDigest(event.type, event.data),
-  };
-}
-
-/** Where a field of `data` stands in the body as it was sent. */
-function pointer(form: BodyForm, path: string): string {
-  return form === 'shorthand' ? path : `/data${path}`;
-}
-
-function inBody(form: BodyForm, faults: readonly Fault[]): readonly Fault[] {
-  return faults.map(({ path, message }) => ({ path: pointer(form, path), message }));
-}
-
-/** The row an event writes, with the tombstone that created and deleted set. */
-function toRow(
-  mapping: CompiledMapping,
-  { event, form, occurredAt }: ReadDraft,
-): MappedRow | { readonly errors: readonly Fault[] } {
-  const result = transformFields(mapping, event.data);
-  if (!result.ok) return { errors: inBody(form, result.errors) };
-  const operation = operationOf(event.type);
-  const { values } = result;
-  return {
-    row: {
-      table: mapping.table,
-      key: result.key,
-      values:
-        operation === 'created'
-          ? { ...values, [DELETED_AT]: null }
-          : operation === 'deleted'
-            ? { ...values, [DELETED_AT]: occurredAt.utc }
-            : values,
-      version: versionOf(occurredAt.utc, operation, event.event_id),
-    },
-    warnings: result.warnings === undefined ? NONE : inBody(form, result.warnings),
-  };
-}
-
-function toChange(
-  { delivery, form, event, occurredAt, digest }: ReadDraft,
-  mappingVersion: string,
-  row: RowChange | null,
-  { bodyRetention }: Settings,
-): Change {
-  const { replayOf, force } = delivery;
-  const change: Change = {
-    clientId: delivery.clientId,
-    eventId: event.event_id,
-    type: event.type,
-    occurredAt: occurredAt.utc,
-    receivedAt: isoText(delivery.receivedAt),
-    digest,
-    body: bodyRetention > 0 ? delivery.body : null,
-    form,
-    mappingVersion,
-    row,
-  };
-  if (replayOf === undefined && force !== true) return change;
-  return {
-    ...change,
-    ...(force === true ? { force } : {}),
-    ...(replayOf === undefined ? {} : { replayOf }),
-  };
-}
-
-let lastMillis = NaN;
-let lastText = '';
-
-/** Milliseconds since 1970 as a Date says them; the deliveries of one batch mostly share them. */
-function isoText(millis: number): string {
-  if (millis !== lastMillis) {
-    lastText = new Date(millis).toISOString();
-    lastMillis = millis;
-  }
-  return lastText;
 }
 
 /** A store of the host's own may have a fault; what it says must not become a 200 by accident. */

@@ -1,32 +1,17 @@
 import { checkMembers } from '../configuration.ts';
 import { withoutValues } from '../without-values.ts';
-import { isInForce, matchSecret, type SigningSecret } from '../signature.ts';
 import type { MappingSet } from '../mapping/types.ts';
+import { authenticate } from './authenticate.ts';
 import { type BodyResult, isPushed, readBody } from './body.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { type Client, compileClient, type CompiledClient } from './clients.ts';
 import { isPending, withDeadline } from './deadline.ts';
-import {
-  bearerToken,
-  contentLength,
-  headerValues,
-  isPlainJson,
-  type RequestHeaders,
-} from './headers.ts';
-import {
-  checkOptions,
-  type ReceiveResult,
-  type ReceiverOptions,
-  type Settings,
-} from './options.ts';
-import {
-  type Delivery,
-  type Outcome,
-  processDelivery,
-  type Processing,
-  reasonOf,
-} from './process.ts';
+import type { Delivery } from './draft.ts';
+import { bearerToken, contentLength, isPlainJson, type RequestHeaders } from './headers.ts';
+import { checkOptions, type ReceiverOptions, type Settings } from './options.ts';
+import { type Outcome, processDelivery, type Processing } from './process.ts';
 import { REPLAY_OPTIONS, replayEvents, type ReplayOptions, type ReplayReport } from './replay.ts';
+import { type About, report } from './report.ts';
 import { failure, REFUSALS, type ReceiverResponse, type Refusal, success } from './responses.ts';
 import { type EventSummary, revealEvent, type RevealOptions, type RevealTarget } from './reveal.ts';
 import { turn } from './turn.ts';
@@ -266,41 +251,15 @@ class WebhookReceiver implements Receiver {
       case 'stale':
       case 'declined':
       case 'duplicate':
-        this.#report(200, null, about);
+        report(200, null, about, this.#settings.onResult);
         return success(outcome.verdict === 'duplicate');
     }
   }
 
   #answer(refusal: Refusal, about: About): ReceiverResponse {
     const response = failure(refusal);
-    this.#report(response.status, refusal, about);
+    report(response.status, refusal, about, this.#settings.onResult);
     return response;
-  }
-
-  #report(status: number, refusal: Refusal | null, about: About): void {
-    const { onResult } = this.#settings;
-    if (onResult === undefined) return;
-    const { client, signedWith = null, outcome, error } = about;
-    const result: ReceiveResult = {
-      status,
-      code: refusal?.code ?? null,
-      clientId: client?.id ?? null,
-      eventId: outcome?.eventId ?? null,
-      type: outcome?.type ?? null,
-      signedWith,
-      replayed: outcome?.verdict === 'duplicate',
-      stale: outcome?.verdict === 'stale',
-      warnings: (refusal === null ? outcome?.warnings : undefined) ?? [],
-      reason: refusal === null ? null : reasonOf(refusal),
-    };
-    try {
-      const heard = onResult(
-        error === undefined ? result : { ...result, error: withoutValues(error, 'host') },
-      );
-      if (heard instanceof Promise) heard.catch(() => undefined);
-    } catch {
-      // A listener's fault must not turn a committed event into an error.
-    }
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
@@ -315,36 +274,6 @@ class WebhookReceiver implements Receiver {
 
 function compiledOrNone(client: Client | null | undefined): CompiledClient | undefined {
   return client ? compileClient(client) : undefined;
-}
-
-/** What a request was found to be, for whoever listens. */
-interface About {
-  client?: CompiledClient;
-  signedWith?: SigningSecret | undefined;
-  outcome?: Outcome;
-  error?: unknown;
-}
-
-/** Why a body is not one of the client's, where it is not. */
-function authenticate(
-  { body, receivedAt }: Delivery,
-  headers: RequestHeaders,
-  client: CompiledClient,
-  about: About,
-): Refusal | undefined {
-  const signatures = headerValues(headers, 'buktor-signature');
-  const signedWith =
-    signatures.length === 1
-      ? matchSecret(body, signatures[0], client.secrets, receivedAt)
-      : undefined;
-  about.signedWith = signedWith;
-  if (!isInForce(signedWith) && !(signatures.length === 0 && client.isSandbox)) {
-    return REFUSALS.unauthorized;
-  }
-  const claimed = headerValues(headers, 'client-id');
-  return claimed.length > 1 || claimed.some((id) => id !== client.id)
-    ? REFUSALS.clientMismatch
-    : undefined;
 }
 
 function bodyRefusal(read: BodyResult & { readonly ok: false }, limit: number): Refusal {

@@ -29,7 +29,9 @@ export const GROUPS: Readonly<Record<string, MutationGroup>> = {
   body: { mutate: ['src/receiver/body.ts'], tests: ['test/receiver/body.test.ts'] },
   clients: { mutate: ['src/receiver/clients.ts'], tests: ['test/receiver/clients.test.ts'] },
   decisions: {
-    mutate: ['src/receiver/process.ts', 'src/receiver/receiver.ts', 'src/receiver/responses.ts'],
+    mutate: ['authenticate', 'draft', 'process', 'receiver', 'report', 'responses'].map(
+      (name) => `src/receiver/${name}.ts`,
+    ),
     // Without those that wait for databases to fail: a busy machine is too slow for their deadlines.
     tests: [
       'test/receiver/receiver.test.ts',
