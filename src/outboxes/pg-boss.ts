@@ -20,6 +20,7 @@ import type {
 import type {
   PgBossDb,
   PgBossJob,
+  PgBossJobSettings,
   PgBossLike,
   PgBossQueue,
   PgBossQueueSettings,
@@ -28,7 +29,7 @@ import type {
   PgTransactionClient,
 } from './pg-boss/boss.ts';
 import { Batches } from './pg-boss/batches.ts';
-import { discardDead, findDead, type PageEnd, redriveDead } from './pg-boss/dead.ts';
+import { discardDead, findDead, gatherDead, type PageEnd, redriveDead } from './pg-boss/dead.ts';
 import {
   claimDue,
   countEvents,
@@ -43,6 +44,7 @@ import { dbOf, guarded, inTime, inTransaction, isQueueGone } from './pg-boss/sto
 export type {
   PgBossDb,
   PgBossJob,
+  PgBossJobSettings,
   PgBossLike,
   PgBossQueue,
   PgBossQueueSettings,
@@ -85,9 +87,9 @@ export interface PgBossOutboxOptions {
  * With `transaction`, a client of `pg` or a `db` of pg-boss with a transaction open, an event is queued
  * by the caller's own transaction: it is sent if that commits, and never was if it is rolled back.
  *
- * pg-boss never deletes an event that is queued, nor a dead letter: the queues keep jobs for as long as
- * its columns can say (68 years), and do not limit retries. When and how often an event is tried is the
- * sender's to decide. The payload of one that was delivered is erased at once.
+ * pg-boss never deletes an event that is queued, nor a dead letter: jobs are kept for as long as its
+ * columns can say (68 years), and their retries are not limited. When and how often an event is tried is
+ * the sender's to decide. The payload of one that was delivered is erased at once.
  *
  * @example
  * ```ts
@@ -230,7 +232,9 @@ class PgBossOutbox implements Outbox<PgTransactionClient | PgBossDb> {
   async *deadLetters(filter: DeadLetterFilter = {}): AsyncGenerator<DeadLetter> {
     let end: PageEnd | undefined;
     for (;;) {
-      const page = await this.#transaction((db) => findDead(db, this.#place, filter, end));
+      const find = (db: PgBossDb): ReturnType<typeof findDead> =>
+        findDead(db, this.#place, filter, end);
+      const page = await (end === undefined ? this.#withAllDead(find) : this.#transaction(find));
       if (page.length === 0) return;
       for (const found of page) {
         end = found.end;
@@ -240,15 +244,15 @@ class PgBossOutbox implements Outbox<PgTransactionClient | PgBossDb> {
   }
 
   redrive(filter: DeadLetterFilter): Promise<number> {
-    return this.#transaction((db) => redriveDead(db, this.#place, filter));
+    return this.#withAllDead((db) => redriveDead(db, this.#place, filter));
   }
 
   discard(filter: DeadLetterFilter): Promise<number> {
-    return this.#transaction((db) => discardDead(db, this.#place, filter));
+    return this.#withAllDead((db) => discardDead(db, this.#place, filter));
   }
 
   count(): Promise<OutboxCounts> {
-    return this.#transaction((db) => countEvents(db, this.#place));
+    return this.#withAllDead((db) => countEvents(db, this.#place));
   }
 
   /** Waits for the work that goes on. The boss is the host's to stop. */
@@ -259,6 +263,14 @@ class PgBossOutbox implements Outbox<PgTransactionClient | PgBossDb> {
 
   #transaction<T>(work: (db: PgBossDb) => Promise<T>): Promise<T> {
     return this.#run(() => inTransaction(this.#boss, work));
+  }
+
+  /** After what pg-boss itself gave up is among the dead letters. */
+  #withAllDead<T>(work: (db: PgBossDb) => Promise<T>): Promise<T> {
+    return this.#transaction(async (db) => {
+      await gatherDead(db, this.#place);
+      return work(db);
+    });
   }
 
   async #run<T>(work: () => Promise<T>): Promise<T> {

@@ -138,7 +138,11 @@ run('pgBossOutbox', () => {
     const { outbox, queue } = open();
     // As somebody made them by pg-boss's own defaults.
     await boss.createQueue(`${queue}-dead`);
-    await boss.createQueue(queue, { retentionSeconds: 60, heartbeatSeconds: 600 });
+    await boss.createQueue(queue, {
+      retentionSeconds: 60,
+      heartbeatSeconds: 600,
+      deadLetter: `${queue}-dead`,
+    });
     await enqueue(outbox);
     const forever = 2 ** 31 - 1;
     const settings = {
@@ -152,7 +156,7 @@ run('pgBossOutbox', () => {
     };
     expect(await boss.getQueue(queue)).toMatchObject({
       ...settings,
-      deadLetter: `${queue}-dead`,
+      deadLetter: null,
       heartbeatSeconds: 600,
     });
     expect(await boss.getQueue(`${queue}-dead`)).toMatchObject({
@@ -253,6 +257,7 @@ run('pgBossOutbox', () => {
           });
           await outbox.settle(settlements, { now });
           if (round % 5 === 0) await outbox.redrive({}, { now });
+          if (round % 5 === 3) await boss.redrive(`${queue}-dead`);
         }
       }),
     );
@@ -371,32 +376,171 @@ run('pgBossOutbox', () => {
     expect(await outbox.count()).toEqual({ queued: 450, dead: 0 });
   });
 
-  it('lists and redrives what pg-boss itself gave up', async () => {
+  it('keeps pg-boss from giving an event up, or losing it, whatever becomes of the queue’s settings', async () => {
     const { outbox, queue } = open();
+    await enqueue(outbox, { ...EVENT, eventId: 'e0' });
+    const [e0] = await claim(outbox);
+    await settle(outbox, { claimed: e0!, outcome: 'delivered' });
+    // As somebody makes it by pg-boss's own defaults, while outboxes are at work.
+    await boss.updateQueue(queue, {
+      retryLimit: 0,
+      retryDelay: 600,
+      retryBackoff: false,
+      retryDelayMax: null,
+      retentionSeconds: 60,
+      deleteAfterSeconds: 60,
+      expireInSeconds: 10,
+      heartbeatSeconds: null,
+    });
     await enqueue(outbox);
-    await claim(outbox);
-    await sql(`UPDATE ${schema}.job SET retry_limit = 0 WHERE name = $1`, [queue]);
-    await pass(queue, 40_000);
+    await pass(queue, 50 * 365 * 86_400_000);
     await supervise(queue);
-    const reason = { kind: 'expired', status: null, code: null, message: null };
-    expect(await letters(outbox)).toMatchObject([{ eventId: 'e1', attempts: 0, reason }]);
-    expect(await outbox.redrive({}, { now: Date.now() })).toBe(1);
-    const [claimed] = await claim(outbox);
-    expect(claimed).toMatchObject(EVENT);
-    await settle(outbox, { claimed: claimed!, outcome: 'delivered' });
-    expect(await outbox.count()).toEqual({ queued: 0, dead: 0 });
+    for (let death = 0; death < 4; death++) {
+      expect(await claim(outbox)).toMatchObject([EVENT]);
+      await pass(queue, 40_000);
+      if (death % 2 === 0) await supervise(queue);
+    }
+    expect(await outbox.count()).toEqual({ queued: 1, dead: 0 });
   });
 
-  it('redrives by the means of pg-boss too', async () => {
-    const { outbox, queue } = open();
-    await enqueue(outbox);
-    const [claimed] = await claim(outbox);
-    await settle(outbox, { claimed: claimed!, outcome: 'dead', attempts: 1, reason: REASON });
-    await boss.redrive(`${queue}-dead`);
-    const [again] = await claim(outbox);
-    expect(again).toMatchObject(EVENT);
-    await settle(outbox, { claimed: again!, outcome: 'delivered' });
-    expect(await outbox.count()).toEqual({ queued: 0, dead: 0 });
+  describe('an event that pg-boss itself gave up', () => {
+    /** By what pg-boss lets anybody do to a job, and a sender that dies. */
+    const giveUp = async (outbox: Outbox, queue: string): Promise<void> => {
+      const [job] = await jobs(queue);
+      await boss.update(queue, undefined, {
+        id: job!['id'] as string,
+        retryLimit: job!['retry_count'] as number,
+      });
+      await claim(outbox);
+      await pass(queue, 40_000);
+      await supervise(queue);
+    };
+    const openGivenUp = async (): Promise<{ outbox: PgBossOutbox; queue: string }> => {
+      const opened = open();
+      await enqueue(opened.outbox);
+      await giveUp(opened.outbox, opened.queue);
+      return opened;
+    };
+    const all = async (queue: string): Promise<Record<string, unknown>[]> => [
+      ...(await jobs(queue)),
+      ...(await jobs(`${queue}-dead`)),
+    ];
+
+    it('is a dead letter, and sent once when it is redriven', async () => {
+      const { outbox, queue } = await openGivenUp();
+      expect(await outbox.count()).toEqual({ queued: 0, dead: 1 });
+      const reason = { kind: 'expired', status: null, code: null, message: null };
+      const [letter, ...others] = await letters(outbox);
+      expect(letter).toMatchObject({ eventId: 'e1', attempts: 0, reason });
+      expect(Math.abs(letter!.diedAt - Date.now())).toBeLessThan(30_000);
+      expect(others).toEqual([]);
+      expect(await outbox.redrive({ eventId: 'e1' }, { now: Date.now() })).toBe(1);
+      expect(await outbox.redrive({}, { now: Date.now() })).toBe(0);
+      await enqueue(outbox);
+      const claimed = await claim(outbox);
+      expect(claimed).toMatchObject([EVENT]);
+      await settle(outbox, { claimed: claimed[0]!, outcome: 'delivered' });
+      expect(await all(queue)).toEqual([]);
+    });
+
+    it('is given up as often as it is redriven', async () => {
+      const { outbox, queue } = await openGivenUp();
+      for (let round = 0; round < 2; round++) {
+        expect(await outbox.redrive({}, { now: Date.now() })).toBe(1);
+        await giveUp(outbox, queue);
+        expect(await letters(outbox)).toMatchObject([{ eventId: 'e1' }]);
+      }
+      expect(await outbox.count()).toEqual({ queued: 0, dead: 1 });
+    });
+
+    it('is due at once where the sender of the redriven one dies', async () => {
+      const { outbox, queue } = await openGivenUp();
+      await outbox.redrive({}, { now: Date.now() });
+      for (let death = 0; death < 8; death++) {
+        expect(await claim(outbox)).toHaveLength(1);
+        await pass(queue, 40_000);
+        await supervise(queue);
+      }
+    });
+
+    it.each([true, false])(
+      'is tried again when it is enqueued again (listed: %s)',
+      async (listed) => {
+        const { outbox, queue } = await openGivenUp();
+        if (listed) expect(await letters(outbox)).toHaveLength(1);
+        await enqueue(outbox, { ...EVENT, body: '{}' });
+        expect(await outbox.count()).toEqual({ queued: 1, dead: 0 });
+        expect(await outbox.redrive({}, { now: Date.now() })).toBe(0);
+        const claimed = await claim(outbox);
+        expect(claimed).toMatchObject([{ ...EVENT, body: '{}' }]);
+        await settle(outbox, { claimed: claimed[0]!, outcome: 'delivered' });
+        expect(await all(queue)).toEqual([]);
+      },
+    );
+
+    it('leaves nothing when it is discarded', async () => {
+      const { outbox, queue } = await openGivenUp();
+      expect(await outbox.discard({ type: EVENT.type })).toBe(1);
+      expect(await all(queue)).toEqual([]);
+    });
+  });
+
+  describe('redriven by the means of pg-boss', () => {
+    const openRedriven = async (): Promise<{ outbox: PgBossOutbox; queue: string }> => {
+      const opened = open({ keepDelivered: 60_000 });
+      const { outbox, queue } = opened;
+      await enqueue(outbox);
+      const [claimed] = await claim(outbox);
+      await settle(outbox, { claimed: claimed!, outcome: 'dead', attempts: 1, reason: REASON });
+      await boss.redrive(`${queue}-dead`);
+      return opened;
+    };
+
+    it('an event is sent, as if it had never been tried', async () => {
+      const { outbox } = await openRedriven();
+      const [claimed] = await claim(outbox);
+      expect(claimed).toMatchObject({ ...EVENT, attempts: 0, firstAttemptAt: null });
+      await settle(outbox, { claimed: claimed!, outcome: 'delivered' });
+      expect(await outbox.count()).toEqual({ queued: 0, dead: 0 });
+    });
+
+    it('an event that is enqueued too is sent once', async () => {
+      const { outbox, queue } = await openRedriven();
+      await enqueue(outbox, { ...EVENT, body: '{}' });
+      const [claimed, ...others] = await claim(outbox);
+      expect(claimed).toMatchObject({ ...EVENT, body: '{}' });
+      expect(others).toEqual([]);
+      await settle(outbox, { claimed: claimed!, outcome: 'delivered' });
+      expect(await claim(outbox)).toEqual([]);
+      expect(JSON.stringify(await jobs(queue))).not.toContain('P456');
+    });
+
+    it('an event that is claimed after its successor died is not a dead letter too', async () => {
+      const { outbox, queue } = await openRedriven();
+      await pass(queue, -60_000);
+      await enqueue(outbox);
+      const [successor] = await claim(outbox);
+      await settle(outbox, { claimed: successor!, outcome: 'dead', attempts: 1, reason: REASON });
+      await pass(queue, 60_000);
+      const [claimed] = await claim(outbox);
+      expect(await outbox.count()).toEqual({ queued: 1, dead: 0 });
+      await settle(outbox, { claimed: claimed!, outcome: 'dead', attempts: 1, reason: REASON });
+      expect(await outbox.count()).toEqual({ queued: 0, dead: 1 });
+    });
+
+    it('an event is known once it was claimed, be it under way, dead or delivered', async () => {
+      const { outbox } = await openRedriven();
+      const [first] = await claim(outbox);
+      await enqueue(outbox);
+      expect(await outbox.count()).toEqual({ queued: 1, dead: 0 });
+      await settle(outbox, { claimed: first!, outcome: 'dead', attempts: 1, reason: REASON });
+      await enqueue(outbox);
+      expect(await outbox.count()).toEqual({ queued: 1, dead: 0 });
+      const [second] = await claim(outbox);
+      await settle(outbox, { claimed: second!, outcome: 'delivered' });
+      await enqueue(outbox);
+      expect(await claim(outbox)).toEqual([]);
+    });
   });
 
   describe("in the caller's own transaction", () => {

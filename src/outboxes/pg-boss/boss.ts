@@ -34,16 +34,19 @@ export interface PgBossQueue {
   readonly deadLetter?: string | null | undefined;
 }
 
-/** Settings that a queue is given. */
-export interface PgBossQueueSettings {
+/** Settings that a queue and its jobs are given. */
+export interface PgBossJobSettings {
   retryLimit: number;
   retryBackoff: boolean;
   retryDelayMax: number;
   retentionSeconds: number;
   deleteAfterSeconds: number;
   expireInSeconds: number;
+}
+
+/** Settings that a queue is given. */
+export interface PgBossQueueSettings extends PgBossJobSettings {
   heartbeatSeconds: number;
-  deadLetter?: string;
 }
 
 /** What is used of a job that was fetched. */
@@ -61,10 +64,10 @@ export interface PgBossLike {
   getDb(): PgBossDb & { beginTransaction?(): Promise<PgBossTransaction> };
   getQueue(name: string): Promise<PgBossQueue | null>;
   createQueue(name: string, options: PgBossQueueSettings): Promise<void>;
-  updateQueue(name: string, options: Partial<PgBossQueueSettings>): Promise<void>;
+  updateQueue(name: string, options: PgBossQueueSettings & { deadLetter: null }): Promise<void>;
   insert(
     name: string,
-    jobs: { id: string; data: object }[],
+    jobs: ({ id: string; data: object } & PgBossJobSettings)[],
     options: { db: PgBossDb; returnId: boolean },
   ): Promise<string[] | null>;
   fetch(

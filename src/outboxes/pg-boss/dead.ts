@@ -1,7 +1,7 @@
 import type { DeadLetter, DeadLetterFilter, DeadLetterReason } from '../../sender/outbox.ts';
 import type { PgBossDb } from './boss.ts';
-import { rowsOf } from './jobs.ts';
-import { FOREVER, type Place } from './queues.ts';
+import { rowsOf, UNTRIED } from './jobs.ts';
+import { FOREVER, type Place, SET_SETTINGS } from './queues.ts';
 
 /** Where a page of dead letters ends. */
 export interface PageEnd {
@@ -19,9 +19,25 @@ interface DeadRow {
   readonly created_on: string;
   readonly data: Readonly<Record<'eventId' | 'type', string>> &
     Readonly<Record<'attempts' | 'enqueuedAt', number>> & { readonly diedAt?: number };
-  /** Where pg-boss gave it up, what befell the job. */
+  /** None where pg-boss gave it up. */
   readonly output: Partial<DeadLetterReason> | null;
   readonly died_at: string;
+}
+
+/**
+ * Makes dead letters of what pg-boss gave up: what a worker of somebody else's failed for good, or whose
+ * retries somebody limited. What that worker said of it is not kept: it may quote the event.
+ */
+export async function gatherDead(db: PgBossDb, { schema, queue, dead }: Place): Promise<void> {
+  await db.executeSql(
+    // `completed_on` has an index.
+    `UPDATE ${schema}.job SET name = $2, state = 'created', output = NULL,
+        source_name = $1, source_id = id, source_created_on = created_on,
+        start_after = ${schema}.job_now(), created_on = completed_on, completed_on = NULL,
+        keep_until = ${schema}.job_now() + $3::int * interval '1s', ${SET_SETTINGS}
+      WHERE name = $1 AND completed_on IS NOT NULL AND state = 'failed' AND data->>'life' IS NOT NULL`,
+    [queue, dead, FOREVER],
+  );
 }
 
 /** A page of dead letters, each with what the next page begins after. */
@@ -60,17 +76,17 @@ export async function redriveDead(
   place: Place,
   filter: DeadLetterFilter,
 ): Promise<number> {
-  const { schema, queue, dead } = place;
+  const { schema, queue } = place;
   const { where, values } = conditionsOf(place, filter);
   const next = (offset: number): string => `$${String(values.length + offset)}`;
   return changesOf(
     db,
-    `UPDATE ${schema}.job SET name = ${next(1)}, state = 'retry', dead_letter = ${next(2)},
-      output = NULL, source_name = NULL, source_id = NULL, source_created_on = NULL,
+    `UPDATE ${schema}.job SET name = ${next(1)}, state = 'retry', output = NULL,
+      source_name = NULL, source_id = NULL, source_created_on = NULL,
       start_after = ${schema}.job_now(), created_on = ${schema}.job_now(),
-      keep_until = ${schema}.job_now() + ${next(3)}::int * interval '1s',
-      data = (data - 'diedAt') || '{"attempts": 0, "firstAttemptAt": null}' ${where}`,
-    [...values, queue, dead, FOREVER],
+      keep_until = ${schema}.job_now() + ${next(2)}::int * interval '1s',
+      data = ${UNTRIED} ${where}`,
+    [...values, queue, FOREVER],
   );
 }
 

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { ClaimedEvent, OutboxCounts, QueuedEvent, Settlement } from '../../sender/outbox.ts';
 import type { PgBossDb, PgBossJob, PgBossLike } from './boss.ts';
-import { FOREVER, type Place } from './queues.ts';
+import { FOREVER, JOB_SETTINGS, type Place, SET_SETTINGS } from './queues.ts';
 
 // Jobs are made, found and claimed by pg-boss: `createQueue`, `insert`, `fetch`. What it has no call for
 // is done by statements on its job table: to settle under a claim and hear of each job whether the claim
@@ -29,12 +29,15 @@ let sequence = 0;
 /** The id of an event's job: the same for the same event, so that it is not queued twice. */
 export function jobIdOf(eventId: string): string {
   const hex = createHash('sha256').update(eventId).digest('hex');
-  // A UUID of version 8 (RFC 9562): what is in it is nobody else's.
+  // A UUID of version 8 (RFC 9562): what is in it is nobody else's. pg-boss's own ids are of another.
   return hex.replace(
     /^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/,
     (_, a: string, b: string, c: string, d: string, e: string) => `${a}-${b}-8${c}-8${d}-${e}`,
   );
 }
+
+/** Where a UUID tells its version. */
+const VERSION_AT = 14;
 
 const digestOf = (body: string): string => createHash('sha256').update(body).digest('hex');
 
@@ -59,27 +62,15 @@ export async function enqueueEvents(
     if (round > TRIES) throw new Error('The jobs of these events come and go.');
     const jobs = [...wanted]
       .filter(([id]) => !verdicts.has(id))
-      .map(([id, { event, now }]) => ({ id, data: dataOf(event, now) }));
+      .map(([id, { event, now }]) => ({ id, data: dataOf(event, now), ...JOB_SETTINGS }));
     const inserted = (await boss.insert(queue, jobs, { db, returnId: true })) ?? [];
     for (const id of inserted) verdicts.set(id, true);
-    if (inserted.length > 0) {
-      // A dead letter that is enqueued again is tried again, with the body of now.
-      await db.executeSql(`DELETE FROM ${schema}.job WHERE name = $1 AND id = ANY($2::uuid[])`, [
-        dead,
-        inserted,
-      ]);
-    }
+    // A dead letter that is enqueued again is tried again, with the body of now.
+    await deleteJobs(db, schema, dead, inserted);
     const others = jobs.map(({ id }) => id).filter((id) => !verdicts.has(id));
     if (others.length === 0) break;
     // By a statement after the insert, which may have waited for whoever changed the job.
-    const known = (await rowsOf(db, KNOWN(schema), [queue, others])) as Known[];
-    const over = known.filter(({ is_over }) => is_over).map(({ id }) => id);
-    if (over.length > 0) {
-      const sql = `DELETE FROM ${schema}.job WHERE name = $1 AND id = ANY($2::uuid[]) AND state > 'active'`;
-      await db.executeSql(sql, [queue, over]);
-    }
-    for (const { id, is_over, digest } of known) {
-      if (is_over) continue;
+    for (const { id, digest } of await findKnown(db, place, others)) {
       verdicts.set(id, digest === digestOf(wanted.get(id)?.event.body ?? ''));
     }
   }
@@ -92,7 +83,31 @@ interface Known {
   readonly digest: string | null;
 }
 
-// Over is what was delivered and kept long enough, and what somebody cancelled by pg-boss's own means.
+/** Finds which of these jobs the queue holds, and deletes those that are over. */
+async function findKnown(
+  db: PgBossDb,
+  { schema, queue }: Place,
+  ids: readonly string[],
+): Promise<readonly Known[]> {
+  const known = (await rowsOf(db, KNOWN(schema), [queue, ids])) as Known[];
+  const over = known.filter(({ is_over }) => is_over).map(({ id }) => id);
+  await deleteJobs(db, schema, queue, over, `AND state > 'active'`);
+  return known.filter(({ is_over }) => !is_over);
+}
+
+async function deleteJobs(
+  db: PgBossDb,
+  schema: string,
+  queue: string,
+  ids: readonly string[],
+  condition = '',
+): Promise<void> {
+  if (ids.length === 0) return;
+  const sql = `DELETE FROM ${schema}.job WHERE name = $1 AND id = ANY($2::uuid[]) ${condition}`;
+  await db.executeSql(sql, [queue, ids]);
+}
+
+// Over is what was delivered and kept long enough, and what somebody cancelled, or pg-boss gave up.
 const KNOWN = (schema: string): string => `SELECT id,
     state > 'active' AND NOT (state = 'completed'
       AND completed_on + deletion_seconds * interval '1s' > ${schema}.job_now()) AS is_over,
@@ -112,10 +127,11 @@ function dataOf({ eventId, type, body }: QueuedEvent, enqueuedAt: number): JobDa
 export async function claimDue(
   boss: PgBossLike,
   db: PgBossDb,
-  { schema, queue }: Place,
+  place: Place,
   { limit, heartbeat }: { readonly limit: number; readonly heartbeat: number },
 ): Promise<readonly ClaimedEvent[]> {
   if (limit < 1) return [];
+  const { schema, queue } = place;
   const fetch = (batchSize: number): Promise<readonly PgBossJob[]> =>
     boss.fetch(queue, { batchSize, includeMetadata: true, db });
   const jobs = [...(await fetch(limit))];
@@ -137,10 +153,7 @@ export async function claimDue(
     );
   }
   // What somebody else has put into the queue is left to come and go.
-  const isEvent = <T extends PgBossJob>(job: T): job is T & { readonly data: JobData } =>
-    typeof (job.data as Partial<JobData> | null)?.life === 'string';
-  return jobs
-    .filter(isEvent)
+  return (await giveOwnIds(db, place, jobs.filter(isEvent)))
     .sort((a, b) => +a.createdOn - +b.createdOn || a.data.sequence - b.data.sequence)
     .map(({ id, retryCount, data }) => {
       const { eventId, type, body, attempts, firstAttemptAt, life } = data;
@@ -148,6 +161,40 @@ export async function claimDue(
       return { eventId, type, body, attempts, firstAttemptAt, claim };
     });
 }
+
+type EventJob = PgBossJob & { readonly data: JobData };
+
+const isEvent = (job: PgBossJob): job is EventJob =>
+  typeof (job.data as Partial<JobData> | null)?.life === 'string';
+
+/**
+ * What pg-boss's own means redrive is a new job, of an id that tells nothing of the event. It gets its
+ * own, and is as if it had never been tried; where the event is queued again by itself, it is dropped.
+ */
+async function giveOwnIds(db: PgBossDb, place: Place, jobs: EventJob[]): Promise<EventJob[]> {
+  const strays = jobs.filter(({ id }) => id.charAt(VERSION_AT) !== '8');
+  if (strays.length === 0) return jobs;
+  const { schema, queue, dead } = place;
+  const heirs = new Map(strays.map((job) => [jobIdOf(job.data.eventId), job]));
+  for (const { id } of await findKnown(db, place, [...heirs.keys()])) heirs.delete(id);
+  await db.executeSql(
+    `UPDATE ${schema}.job j SET id = c.own, data = ${UNTRIED}, ${SET_SETTINGS}
+      FROM json_to_recordset($2::text::json) AS c (id uuid, own uuid)
+      WHERE j.name = $1 AND j.id = c.id`,
+    [queue, JSON.stringify([...heirs].map(([own, { id }]) => ({ id, own })))],
+  );
+  await deleteJobs(db, schema, dead, [...heirs.keys()]);
+  const kept = new Set(heirs.values());
+  const dropped = strays.filter((job) => !kept.has(job)).map(({ id }) => id);
+  await deleteJobs(db, schema, queue, dropped);
+  const renamed = [...heirs].map(([id, job]) => {
+    return { ...job, id, data: { ...job.data, attempts: 0, firstAttemptAt: null } };
+  });
+  return [...jobs.filter((job) => !strays.includes(job)), ...renamed];
+}
+
+/** The `data` of a job as if it had never been tried. */
+export const UNTRIED = `(data - 'diedAt') || '{"attempts": 0, "firstAttemptAt": null}'`;
 
 const LAPSED = (schema: string): string => `UPDATE ${schema}.job
   SET state = 'retry', heartbeat_on = NULL, start_after = ${schema}.job_now()
