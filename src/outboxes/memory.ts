@@ -15,25 +15,22 @@ import type {
   Outbox,
   QueuedEvent,
 } from '../sender/outbox.ts';
+import { ById } from './memory/by-id.ts';
+import { DueQueue, type Waiting } from './memory/due-queue.ts';
 
 export type { MemoryAudit };
 
-interface Entry {
+/** While it is claimed, it is due when the claim ends. */
+interface Entry extends Waiting {
   readonly event: QueuedEvent;
   readonly enqueuedAt: number;
-  /** While it is claimed, when the claim ends. */
-  dueAt: number;
   attempts: number;
   firstAttemptAt: number | null;
   claim: string | null;
   dead: { readonly reason: DeadLetterReason; readonly diedAt: number } | null;
 }
 
-/** A place in the queue; of no account where the entry is due at another time by now. */
-interface Turn {
-  readonly dueAt: number;
-  readonly entry: Entry;
-}
+type Dead = Entry & { readonly dead: object };
 
 /** The outbox that {@link memoryOutbox} makes. */
 export interface MemoryOutbox extends Outbox {
@@ -56,9 +53,9 @@ export function memoryOutbox(): MemoryOutbox {
 
 class InMemory implements MemoryOutbox {
   readonly audit: MemoryAudit = new MemoryAudit();
-  readonly #entries = new Map<string, Entry>();
-  /** Sorted by time. */
-  readonly #turns: Turn[] = [];
+  readonly #entries = new ById<Entry>();
+  /** All but dead letters. */
+  readonly #due = new DueQueue<Entry>();
 
   async enqueue(
     event: QueuedEvent,
@@ -83,11 +80,11 @@ class InMemory implements MemoryOutbox {
   }): Promise<readonly ClaimedEvent[]> {
     const { limit, lease, now } = options;
     const claimed: ClaimedEvent[] = [];
-    while (claimed.length < limit && (this.#turns[0]?.dueAt ?? Infinity) <= now) {
-      const { entry, dueAt } = this.#turns.shift() as Turn;
-      if (entry.dueAt !== dueAt || !this.#isQueued(entry)) continue;
+    while (claimed.length < limit) {
+      const entry = this.#due.first;
+      if (entry === undefined || entry.dueAt > now) break;
       entry.claim = randomUUID();
-      this.#wait(entry, now + lease);
+      this.#due.put(entry, now + lease);
       const { event, attempts, firstAttemptAt, claim } = entry;
       claimed.push({ ...event, attempts, firstAttemptAt, claim });
     }
@@ -100,7 +97,7 @@ class InMemory implements MemoryOutbox {
   ): Promise<void> {
     for (const event of claimed) {
       const entry = this.#claimedBy(event);
-      if (entry !== undefined) this.#wait(entry, now + lease);
+      if (entry !== undefined) this.#due.put(entry, now + lease);
     }
     await Promise.resolve();
   }
@@ -110,16 +107,17 @@ class InMemory implements MemoryOutbox {
       const entry = this.#claimedBy(settlement.claimed);
       if (entry === undefined) continue;
       if (settlement.outcome === 'delivered') {
-        this.#entries.delete(entry.event.eventId);
+        this.#remove(entry);
         continue;
       }
       entry.claim = null;
       entry.attempts = settlement.attempts;
       if (settlement.outcome === 'dead') {
         entry.dead = { reason: settlement.reason, diedAt: now };
+        this.#due.delete(entry);
       } else {
         entry.firstAttemptAt = settlement.firstAttemptAt;
-        this.#wait(entry, settlement.dueAt);
+        this.#due.put(entry, settlement.dueAt);
       }
     }
     await Promise.resolve();
@@ -128,7 +126,7 @@ class InMemory implements MemoryOutbox {
   async *deadLetters(filter: DeadLetterFilter = {}): AsyncGenerator<DeadLetter> {
     for (const { event, enqueuedAt, attempts, dead } of await Promise.resolve(this.#dead(filter))) {
       const { eventId, type } = event;
-      if (dead !== null) yield { eventId, type, enqueuedAt, attempts, ...dead };
+      yield { eventId, type, enqueuedAt, attempts, ...dead };
     }
   }
 
@@ -140,7 +138,7 @@ class InMemory implements MemoryOutbox {
 
   async discard(filter: DeadLetterFilter): Promise<number> {
     const dead = this.#dead(filter);
-    for (const { event } of dead) this.#entries.delete(event.eventId);
+    for (const entry of dead) this.#remove(entry);
     return Promise.resolve(dead.length);
   }
 
@@ -158,31 +156,22 @@ class InMemory implements MemoryOutbox {
       event,
       enqueuedAt: now,
       dueAt: now,
+      turn: 0,
+      place: -1,
       attempts: 0,
       firstAttemptAt: null,
       claim: null,
       dead: null,
     };
+    // A dead letter of the same id.
     this.#entries.delete(event.eventId);
-    this.#entries.set(event.eventId, entry);
-    this.#wait(entry, now);
+    this.#entries.add(event.eventId, entry);
+    this.#due.put(entry, now);
   }
 
-  /** Gives an entry its turn, after those that are due at the same time. */
-  #wait(entry: Entry, dueAt: number): void {
-    entry.dueAt = dueAt;
-    let low = 0;
-    let high = this.#turns.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#turns[middle] as Turn).dueAt <= dueAt) low = middle + 1;
-      else high = middle;
-    }
-    this.#turns.splice(low, 0, { dueAt, entry });
-  }
-
-  #isQueued(entry: Entry): boolean {
-    return entry.dead === null && this.#entries.get(entry.event.eventId) === entry;
+  #remove(entry: Entry): void {
+    this.#due.delete(entry);
+    this.#entries.delete(entry.event.eventId);
   }
 
   #claimedBy({ eventId, claim }: ClaimedEvent): Entry | undefined {
@@ -190,13 +179,16 @@ class InMemory implements MemoryOutbox {
     return entry?.claim === claim ? entry : undefined;
   }
 
-  #dead({ eventId, type, code }: DeadLetterFilter): Entry[] {
-    return [...this.#entries.values()].filter(
-      ({ event, dead }) =>
-        dead !== null &&
-        (eventId === undefined || event.eventId === eventId) &&
-        (type === undefined || event.type === type) &&
-        (code === undefined || dead.reason.code === code),
-    );
+  /** The oldest first. */
+  #dead({ eventId, type, code }: DeadLetterFilter): Dead[] {
+    return [...this.#entries]
+      .filter(
+        (entry): entry is Dead =>
+          entry.dead !== null &&
+          (eventId === undefined || entry.event.eventId === eventId) &&
+          (type === undefined || entry.event.type === type) &&
+          (code === undefined || entry.dead.reason.code === code),
+      )
+      .sort((a, b) => a.dead.diedAt - b.dead.diedAt || a.turn - b.turn);
   }
 }
