@@ -2,23 +2,25 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Agent, fetch as undiciFetch, request } from 'undici';
+import { Agent, fetch as undiciFetch } from 'undici';
 import { sqliteOutbox } from '../../src/outboxes/sqlite.ts';
 import type { FetchLike } from '../../src/sender/attempt.ts';
-import { buildEvent } from '../../src/sender/event.ts';
 import { signRequest } from '../../src/sender/request.ts';
-import { createSender, type Sender } from '../../src/sender/sender.ts';
-import { SAMPLE_EVENT } from '../../src/cli/sample.ts';
-import { serializeEvent } from '../../src/events.ts';
+import { createSender } from '../../src/sender/sender.ts';
 import { startProcess } from '../support/spawn.ts';
+import {
+  CONCURRENCY,
+  CREDENTIALS,
+  drain,
+  fetchBy,
+  makeBody,
+  postBy,
+  type Way,
+} from './delivery.ts';
 import type { Plan } from './plan.ts';
 import { inFlight } from './workload.ts';
 
-const CONCURRENCY = 16;
 const EVENTS = 2_000;
-const [token, secret] = ['demo-token', 'your_shared_secret'];
-
-type Way = (bodies: readonly string[]) => Promise<number>;
 
 /** Measures every way in turns, so that what else the machine does falls on all of them. */
 export async function benchSender(plan: Plan): Promise<void> {
@@ -29,79 +31,30 @@ export async function benchSender(plan: Plan): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'his-webhook-bench-'));
   const agent = new Agent({ connections: CONCURRENCY, pipelining: 1 });
   const outbox = sqliteOutbox({ path: join(folder, 'outbox.db') });
-  let delivered = (): void => undefined;
-  const byRequest: FetchLike = async (url, { method, headers, body, signal }) => {
-    const answer = await request(url, { method, headers, body, signal, dispatcher: agent });
-    return {
-      status: answer.statusCode,
-      headers: { get: (name) => (answer.headers[name] as string | undefined) ?? null },
-      body: answer.body,
-    };
-  };
-  const senderOn = (fetch?: FetchLike): Sender =>
-    createSender({
-      url,
-      token,
-      secret,
-      concurrency: CONCURRENCY,
-      ...(fetch && { fetch }),
-    });
-  const queueOn = (fetch?: FetchLike): Sender<unknown> =>
-    createSender<unknown>({
-      url,
-      token,
-      secret,
-      concurrency: CONCURRENCY,
-      outbox,
-      ...(fetch && { fetch }),
-      onLifecycle: ({ kind }) => {
-        if (kind === 'delivered') delivered();
-      },
-    });
+  const byRequest = fetchBy(agent);
   const post = (bodies: readonly string[], send: (body: string) => Promise<unknown>) =>
     inFlight(bodies, send, CONCURRENCY);
-
-  const send =
-    (sender: Sender): Way =>
-    (bodies) =>
-      post(bodies, (event) => sender.send(event));
-  const drain =
-    (sender: Sender<unknown>): Way =>
-    async (bodies) => {
-      await Promise.all(bodies.map((event) => sender.enqueue(event)));
-      let left = bodies.length;
-      const start = performance.now();
-      await new Promise<void>((resolve) => {
-        delivered = () => {
-          if (--left === 0) resolve();
-        };
-        sender.start();
-      });
-      // Until the outbox knows of the last one.
-      await sender.stop();
-      return (bodies.length / (performance.now() - start)) * 1_000;
-    };
+  const send = (fetch?: FetchLike): Way => {
+    const concurrency = CONCURRENCY;
+    const sender = createSender({ url, ...CREDENTIALS, concurrency, ...(fetch && { fetch }) });
+    return (bodies) => post(bodies, (event) => sender.send(event));
+  };
 
   const ways = {
-    'undici.request': (bodies) =>
-      post(bodies, async (event) => {
-        const { method, headers, body } = signRequest({ event, token, secret });
-        const answer = await request(url, { method, headers, body, dispatcher: agent });
-        await answer.body.text();
-      }),
+    'undici.request': postBy(url, agent),
     'undici.fetch': (bodies) =>
       post(bodies, async (event) => {
-        const init = signRequest({ event, token, secret });
+        const init = signRequest({ event, ...CREDENTIALS });
         await (await undiciFetch(url, { ...init, dispatcher: agent })).text();
       }),
     fetch: (bodies) =>
       post(bodies, async (event) => {
-        await (await fetch(url, signRequest({ event, token, secret }))).text();
+        await (await fetch(url, signRequest({ event, ...CREDENTIALS }))).text();
       }),
-    'send by fetch': send(senderOn()),
-    'send by undici.request': send(senderOn(byRequest)),
-    'sqliteOutbox by fetch': drain(queueOn()),
-    'sqliteOutbox by undici.request': drain(queueOn(byRequest)),
+    'send by fetch': send(),
+    'send by undici.request': send(byRequest),
+    'sqliteOutbox by fetch': drain(url, outbox),
+    'sqliteOutbox by undici.request': drain(url, outbox, byRequest),
   } satisfies Record<string, Way>;
   type Name = keyof typeof ways;
 
@@ -144,6 +97,3 @@ export async function benchSender(plan: Plan): Promise<void> {
     });
   }
 }
-
-const makeBody = (): string =>
-  serializeEvent(buildEvent({ type: 'appointment.created', data: SAMPLE_EVENT.data }));

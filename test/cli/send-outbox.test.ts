@@ -21,6 +21,17 @@ const outboxFile = () => join(scratchFolder(), 'outbox.db');
 const start = (args: readonly string[]) =>
   startNode(['src/cli/main.ts', 'send', ...args, '--timeout', '1s'], CREDENTIALS);
 
+/** Starts to send 500 events to an endpoint that takes its time. */
+async function startSlowly() {
+  const at = await endpoint(async () => {
+    await sleep(20);
+    return undefined;
+  });
+  const outbox = outboxFile();
+  const args = ['--file', file(events(500)), '--url', at.url, '--outbox', outbox];
+  return { at, outbox, args, first: start(args) };
+}
+
 describe('send --outbox', () => {
   it('delivers every line, and on a second call nothing', async () => {
     const at = await endpoint();
@@ -130,13 +141,7 @@ describe('send --outbox', () => {
   });
 
   it('is asked to stop by Ctrl-C: what is under way finishes, and the next call goes on', async () => {
-    const at = await endpoint(async () => {
-      await sleep(20);
-      return undefined;
-    });
-    const outbox = outboxFile();
-    const args = ['--file', file(events(500)), '--url', at.url, '--outbox', outbox];
-    const first = start(args);
+    const { at, args, first } = await startSlowly();
     await vi.waitUntil(() => at.seen.length > 60, { timeout: 20_000 });
     expect(await first.stop('SIGINT')).toBe(130);
     expect(first.output()).toContain('Stopped; the same command goes on.');
@@ -149,13 +154,7 @@ describe('send --outbox', () => {
   });
 
   it('is killed, and the next call sends the rest', async () => {
-    const at = await endpoint(async () => {
-      await sleep(20);
-      return undefined;
-    });
-    const outbox = outboxFile();
-    const args = ['--file', file(events(500)), '--url', at.url, '--outbox', outbox];
-    const first = start(args);
+    const { at, outbox, args, first } = await startSlowly();
     await vi.waitUntil(() => at.seen.length > 100, { timeout: 20_000 });
     await first.stop('SIGKILL');
     expect(existsSync(outbox)).toBe(true);
