@@ -3,6 +3,7 @@ import fs, {
   mkdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -172,7 +173,9 @@ describe('watchMappings', () => {
     onTestFinished(() => {
       vi.restoreAllMocks();
     });
-    watch();
+    const { path, watched } = watch();
+    const noon = new Date('2025-03-02T12:00:00Z');
+    utimesSync(path, noon, noon);
     await vi.waitFor(
       () => {
         expect(stats.mock.calls.length).toBeGreaterThan(20);
@@ -181,6 +184,11 @@ describe('watchMappings', () => {
     );
     // Three seconds: longer than the tick of any file system.
     expect(reads.mock.calls.length).toBe(3_000 / POLL_INTERVAL);
+
+    // Of the same size, and of the time of the one before.
+    writeFileSync(path, text('b'));
+    utimesSync(path, noon, noon);
+    await isIn(watched, text('b'));
   });
 
   it('needs a Node that has process.getBuiltinModule, and says so', () => {
@@ -223,9 +231,18 @@ describe('watchMappings', () => {
       { timeout: 10_000 },
     );
     expect(errors[2]?.message).toMatch(/^Cannot read the mapping document .*: ENOENT$/);
+    mkdirSync(path);
+    await vi.waitFor(
+      () => {
+        expect(errors).toHaveLength(4);
+      },
+      { timeout: 10_000 },
+    );
+    expect(errors[3]?.message).toMatch(/: EISDIR$/);
+    rmdirSync(path);
     writeFileSync(path, text('mended'));
     await isIn(watched, text('mended'));
-    expect(errors).toHaveLength(3);
+    expect(errors).toHaveLength(4);
   });
 
   it('tells of the same fault again once it was mended in between', async () => {
@@ -241,6 +258,20 @@ describe('watchMappings', () => {
       writeFileSync(path, text(`n${String(times)}`));
       await isIn(watched, text(`n${String(times)}`));
     }
+  });
+
+  it('says nothing where the version in force is back', async () => {
+    const { path, watched, errors, versions } = watch();
+    writeFileSync(path, 'broken');
+    await vi.waitFor(
+      () => {
+        expect(errors).toHaveLength(1);
+      },
+      { timeout: 10_000 },
+    );
+    writeFileSync(path, text('a'));
+    await sleep(POLL_INTERVAL * 4);
+    expect([watched.current.version, versions]).toEqual([sha256(text('a')), []]);
   });
 
   it('survives listeners that fail', async () => {
@@ -282,6 +313,38 @@ describe('watchMappings', () => {
       await isIn(witness, content);
     }
     expect(watched.current.version).toBe(sha256(text('a')));
+  });
+
+  it('looks at the file no more once it was told to stop', async () => {
+    const { watched } = watch();
+    const stats = vi.spyOn(fs.promises, 'stat');
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    await vi.waitFor(() => {
+      expect(stats.mock.calls.length).toBeGreaterThan(0);
+    });
+    watched.close();
+    const looks = stats.mock.calls.length;
+    await sleep(POLL_INTERVAL * 2);
+    expect(stats.mock.calls.length).toBe(looks);
+  });
+
+  it('tells nothing once it was told to stop', async () => {
+    const { path, watched, errors } = watch();
+    let fail: ((error: Error) => void) | undefined;
+    watched.attach(() => new Promise((_, reject) => (fail = reject)));
+    writeFileSync(path, text('b'));
+    await vi.waitFor(
+      () => {
+        expect(fail).toBeDefined();
+      },
+      { timeout: 10_000 },
+    );
+    watched.close();
+    fail?.(new Error('closed'));
+    await new Promise(setImmediate);
+    expect(errors).toEqual([]);
   });
 
   it('stops in the middle of a change as well', async () => {
@@ -428,6 +491,94 @@ describe('a receiver on a watched document', () => {
       'away',
       'column appointment.b is missing',
     ]);
+  });
+
+  it('is tried again once a second, until it is in force', async () => {
+    const { path, watched, versions } = watch();
+    const tries: number[] = [];
+    watched.attach(() => {
+      tries.push(performance.now());
+      return tries.length < 3 ? Promise.reject(new Error('away')) : Promise.resolve();
+    });
+    writeFileSync(path, text('b'));
+    await isIn(watched, text('b'));
+    const [first, second, third] = tries as [number, number, number];
+    expect(Math.min(second - first, third - second)).toBeGreaterThan(4.5 * POLL_INTERVAL);
+    await sleep(POLL_INTERVAL * 7);
+    expect([tries.length, versions]).toEqual([3, [sha256(text('b'))]]);
+  });
+
+  it('forgets what waits for the store where the file is what is in force again', async () => {
+    const { path, watched, errors, versions } = watch();
+    let isAway = true;
+    watched.attach(() => (isAway ? Promise.reject(new Error('away')) : Promise.resolve()));
+    writeFileSync(path, text('b'));
+    await vi.waitFor(
+      () => {
+        expect(errors).toHaveLength(1);
+      },
+      { timeout: 10_000 },
+    );
+    writeFileSync(path, text('a'));
+    await sleep(POLL_INTERVAL * 3);
+    isAway = false;
+    await sleep(POLL_INTERVAL * 7);
+    expect([watched.current.version, versions]).toEqual([sha256(text('a')), []]);
+  });
+
+  it.each([0, 1])(
+    'is never overtaken by a newer one while the store is being prepared (after %i failures)',
+    async (failures) => {
+      const { path, watched, versions } = watch();
+      let goOn: (() => void) | undefined;
+      let tries = 0;
+      watched.attach(() => {
+        if (goOn !== undefined) return Promise.resolve();
+        if (tries++ < failures) return Promise.reject(new Error('away'));
+        return new Promise((resolve) => (goOn = resolve));
+      });
+      writeFileSync(path, text('b'));
+      await vi.waitFor(
+        () => {
+          expect(goOn).toBeDefined();
+        },
+        { timeout: 10_000 },
+      );
+      writeFileSync(path, text('c'));
+      await sleep(POLL_INTERVAL * 4);
+      expect(versions).toEqual([]);
+      goOn?.();
+      await isIn(watched, text('c'));
+      expect(versions).toEqual([sha256(text('b')), sha256(text('c'))]);
+    },
+  );
+
+  it('is taken where its folder was away for a moment, and it waited for the store', async () => {
+    const { folder, path, watched, errors } = watch();
+    const stats = vi.spyOn(fs.promises, 'stat');
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    let isAway = true;
+    watched.attach(() => (isAway ? Promise.reject(new Error('away')) : Promise.resolve()));
+    writeFileSync(path, text('b'));
+    // Until the file is read no more.
+    await vi.waitFor(
+      () => {
+        expect(stats.mock.calls.length).toBeGreaterThan(20);
+      },
+      { timeout: 20_000 },
+    );
+    renameSync(folder, `${folder}-away`);
+    await vi.waitFor(
+      () => {
+        expect(errors.at(-1)?.message).toMatch(/ENOENT$/);
+      },
+      { timeout: 10_000 },
+    );
+    renameSync(`${folder}-away`, folder);
+    isAway = false;
+    await isIn(watched, text('b'));
   });
 
   it('closes the store once what it prepares is done', async () => {
