@@ -668,7 +668,12 @@ run('pgBossOutbox', () => {
     await boss.deleteQueue(queue);
     await expect(enqueue(outbox)).rejects.toThrow(StorageError);
     await enqueue(outbox);
-    expect(await claim(outbox)).toHaveLength(1);
+    const [claimed] = await claim(outbox);
+    await boss.deleteQueue(`${queue}-dead`);
+    const settlement = { claimed: claimed!, outcome: 'dead', attempts: 1, reason: REASON } as const;
+    await expect(settle(outbox, settlement)).rejects.toThrow(StorageError);
+    await settle(outbox, settlement);
+    expect(await outbox.count()).toEqual({ queued: 0, dead: 1 });
   });
 
   it('refuses everything once it is closed, and leaves the boss alone', async () => {
