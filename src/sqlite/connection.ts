@@ -13,10 +13,14 @@ import {
   type SqliteStatement,
 } from './driver.ts';
 
+/** A statement whose rows are lists of values. */
+export type ListStatement = Pick<SqliteStatement, 'get'>;
+
 /** Keeps the statements of one open database. */
 export class Session {
   readonly database: SqliteDatabase;
   readonly #statements = new Map<string, SqliteStatement>();
+  readonly #lists = new Map<string, ListStatement>();
 
   constructor(database: SqliteDatabase) {
     this.database = database;
@@ -28,15 +32,33 @@ export class Session {
 
   /** Prepares a statement, once. */
   prepare(sql: string): SqliteStatement {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      // Patches name any set of columns, so the number of different texts has no bound of its own.
-      if (this.#statements.size >= 1_000) this.#statements.clear();
-      statement = this.database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
+    return this.#statements.get(sql) ?? keep(this.#statements, sql, this.database.prepare(sql));
+  }
+
+  /** The same for one that is to give lists: an object takes node:sqlite longer than the search for it. */
+  prepareLists(sql: string): ListStatement {
+    return this.#lists.get(sql) ?? keep(this.#lists, sql, inLists(this.database.prepare(sql)));
+  }
+}
+
+function keep<T>(statements: Map<string, T>, sql: string, statement: T): T {
+  // Patches name any set of columns, so the number of different texts has no bound of its own.
+  if (statements.size >= 1_000) statements.clear();
+  statements.set(sql, statement);
+  return statement;
+}
+
+function inLists(statement: SqliteStatement): ListStatement {
+  if (statement.setReturnArrays !== undefined) {
+    statement.setReturnArrays(true);
     return statement;
   }
+  return {
+    get(...values) {
+      const row = statement.get(...values) as object | undefined;
+      return row && Object.values(row);
+    },
+  };
 }
 
 /** How a transaction is run. */

@@ -9,6 +9,8 @@ export interface SqliteStatement {
   run(...values: SqlValue[]): { readonly changes: number | bigint };
   get(...values: SqlValue[]): unknown;
   all(...values: SqlValue[]): unknown[];
+  /** Makes rows lists of values; `node:sqlite` has it since Node 22.16. */
+  setReturnArrays?(isOn: boolean): void;
 }
 
 /**

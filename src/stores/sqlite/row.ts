@@ -1,94 +1,100 @@
 import type { JsonValue } from '../../events.ts';
-import { type Version, wins } from '../../merge.ts';
-import type { RowChange } from '../types.ts';
 import type { Session } from '../../sqlite/connection.ts';
 import { quote, RowRefused, type SqlValue } from '../../sqlite/driver.ts';
+import type { RowChange } from '../types.ts';
+import {
+  advanceAll,
+  mergeVersions,
+  type VersionNames,
+  versionNames,
+  writeVersions,
+} from './versions.ts';
 
 /** Writes the columns that win; `false` where none does. */
 export function applyRow(session: Session, clientId: string, row: RowChange): boolean {
-  const { key, values, version } = row;
-  const names = Object.keys(key);
-  const keyValues = [clientId, ...Object.values(key)];
-  const stored = session.prepare(text('select', row.table, names, [])).get(...keyValues) as
-    { his_versions: string | null } | undefined;
-  const versions = readVersions(stored?.his_versions);
-  const winners = Object.keys(values).filter((column) => wins(version, versions.get(column)));
-  if (stored !== undefined && winners.length === 0) return false;
-
-  for (const column of winners) versions.set(column, version);
-  const written = [
-    ...winners.map((column) => toSql(values[column] as JsonValue)),
-    JSON.stringify(Object.fromEntries(versions)),
-  ];
-  const statement = stored === undefined ? 'insert' : 'update';
-  assertWritten(
-    session.prepare(text(statement, row.table, names, winners)).run(...written, ...keyValues),
-  );
+  const { table, key, values, version } = row;
+  const keys = Object.keys(key);
+  const columns = Object.keys(values);
+  const identity = [clientId, ...Object.values(key)];
+  const shape = shapeOf(table, keys, columns);
+  const stored = session.prepareLists(shape.select).get(...identity) as
+    readonly [string | null] | undefined;
+  if (stored === undefined) {
+    write(session, shape.insert, values, columns, writeVersions(shape.names, version), identity);
+    return true;
+  }
+  const versions = stored[0] ?? '{}';
+  const advanced = advanceAll(versions, shape.names, version);
+  if (advanced !== undefined) {
+    write(session, shape.update, values, columns, advanced, identity);
+    return true;
+  }
+  const { winners, merged } = mergeVersions(versions, columns, version);
+  if (winners.length === 0) return false;
+  const { update } = shapeOf(table, keys, winners);
+  write(session, update, values, winners, merged, identity);
   return true;
 }
 
-const texts = new Map<string, string>();
-
-/** The text of a statement, made once. Its parameters: columns, his_versions, client, key. */
-function text(
-  statement: 'select' | 'insert' | 'update',
-  table: string,
-  key: readonly string[],
+function write(
+  session: Session,
+  sql: string,
+  values: RowChange['values'],
   columns: readonly string[],
-): string {
-  const shape = `${statement} ${table} ${key.join()} ${columns.join()}`;
-  let known = texts.get(shape);
+  versions: string,
+  identity: readonly string[],
+): void {
+  const cells: SqlValue[] = [];
+  for (const column of columns) cells.push(toSql(values[column] as JsonValue));
+  cells.push(versions, ...identity);
+  const { changes } = session.prepare(sql).run(...cells);
+  // A trigger can drop a row without an error; that must not count as stored.
+  if (Number(changes) !== 1) throw new RowRefused('a trigger dropped it');
+}
+
+/** What is written for one set of columns. Parameters: columns, his_versions, client, key. */
+interface Shape {
+  readonly select: string;
+  readonly insert: string;
+  readonly update: string;
+  readonly names: VersionNames;
+}
+
+const shapes = new Map<string, Shape>();
+
+function shapeOf(table: string, key: readonly string[], columns: readonly string[]): Shape {
+  const id = `${table} ${key.join()} ${columns.join()}`;
+  let known = shapes.get(id);
   if (known === undefined) {
-    known = write(statement, table, key, columns);
+    known = makeShape(table, key, columns);
     // Patches name any set of columns, so the number of shapes has no bound of its own.
-    if (texts.size >= 1_000) texts.clear();
-    texts.set(shape, known);
+    if (shapes.size >= 1_000) shapes.clear();
+    shapes.set(id, known);
   }
   return known;
 }
 
-function write(
-  statement: 'select' | 'insert' | 'update',
-  table: string,
-  key: readonly string[],
-  columns: readonly string[],
-): string {
+function makeShape(table: string, key: readonly string[], columns: readonly string[]): Shape {
   const identity = ['client_id', ...key].map(quote);
   // A column of the host's may ignore letter case; two clients, or two keys, must stay two.
   const sameRow = identity.map((name) => `${name} = ? COLLATE BINARY`).join(' AND ');
   const written = [...columns, 'his_versions'].map(quote);
-  switch (statement) {
-    case 'select':
-      return `SELECT his_versions FROM ${quote(table)} WHERE ${sameRow}`;
+  const all = [...written, ...identity];
+  const places = all.map(() => '?').join(', ');
+  const settings = written.map((name) => `${name} = ?`).join(', ');
+  return {
+    select: `SELECT his_versions FROM ${quote(table)} WHERE ${sameRow}`,
     // OR ABORT, because a constraint of the host's may say ON CONFLICT IGNORE or REPLACE.
-    case 'insert': {
-      const all = [...written, ...identity];
-      const places = all.map(() => '?').join(', ');
-      return `INSERT OR ABORT INTO ${quote(table)} (${all.join(', ')}) VALUES (${places})`;
-    }
-    case 'update': {
-      const settings = written.map((name) => `${name} = ?`).join(', ');
-      return `UPDATE OR ABORT ${quote(table)} SET ${settings} WHERE ${sameRow}`;
-    }
-  }
-}
-
-/** A trigger can drop a row without an error; that must not count as stored. */
-function assertWritten({ changes }: { readonly changes: number | bigint }): void {
-  if (Number(changes) !== 1) throw new RowRefused('a trigger dropped it');
-}
-
-function readVersions(text: string | null | undefined): Map<string, Version> {
-  try {
-    return new Map(Object.entries(JSON.parse(text ?? '{}') as Record<string, Version>));
-  } catch {
-    throw new RowRefused('its his_versions is not JSON');
-  }
+    insert: `INSERT OR ABORT INTO ${quote(table)} (${all.join(', ')}) VALUES (${places})`,
+    update: `UPDATE OR ABORT ${quote(table)} SET ${settings} WHERE ${sameRow}`,
+    names: versionNames(columns),
+  };
 }
 
 function toSql(value: JsonValue): SqlValue {
+  if (typeof value === 'string') return value;
   if (typeof value === 'boolean') return value ? 1n : 0n;
   // node:sqlite binds every number as a REAL, which would show 5 as 5.0.
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+  return value === null ? null : JSON.stringify(value);
 }
