@@ -79,6 +79,11 @@ export function isRefusal(error: unknown): error is Error {
   return /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)/.test(code ?? '');
 }
 
+/** Whether a row is refused because there is another of its key. */
+export function isTaken(error: unknown): boolean {
+  return /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(sqliteCode(error) ?? '');
+}
+
 const REASONS: Readonly<Record<string, string>> = {
   SQLITE_CONSTRAINT_CHECK: 'CHECK constraint failed',
   SQLITE_CONSTRAINT_FOREIGNKEY: 'FOREIGN KEY constraint failed',

@@ -20,7 +20,7 @@ import {
   type SqlValue,
 } from '../sqlite/driver.ts';
 import {
-  claim,
+  claimNews,
   countQuarantined,
   type EntryId,
   eraseBodies,
@@ -30,6 +30,7 @@ import {
   PRUNE_CHUNK,
   record,
   release,
+  toEntry,
 } from './sqlite/inbox.ts';
 import { applyRow } from './sqlite/row.ts';
 import { prepareSchema, type SchemaMode } from './sqlite/schema.ts';
@@ -160,7 +161,7 @@ class SqliteStore implements EventStore, InboxStore {
     const run = <T>(work: (session: Session) => T): Promise<T> =>
       this.#connection.transaction(work, { signal: options.signal });
     try {
-      return await run((session) => batch.map((change) => commitOne(session, change)));
+      return await run((session) => commitAll(session, batch));
     } catch (error) {
       if (refusalOf(error) === undefined) throw error;
     }
@@ -259,32 +260,26 @@ class SqliteStore implements EventStore, InboxStore {
   }
 }
 
+function commitAll(session: Session, batch: readonly Change[]): readonly Verdict[] {
+  // What a replay may do depends on the events before it.
+  const hasReplay = batch.some(({ replayOf }) => replayOf !== undefined);
+  const claimed = hasReplay ? 0 : claimNews(session, batch);
+  return batch.map((change, index) =>
+    index < claimed ? changeRow(session, change) : commitOne(session, change),
+  );
+}
+
 function commitOne(session: Session, change: Change): Verdict {
   if (isOutdated(session, change)) return 'duplicate';
-  const judgement = judge(session, change);
-  if (judgement === 'conflict') return 'conflict';
-  releaseReplayed(session, change);
-  if (judgement === 'duplicate') return 'duplicate';
-  const { clientId, row } = change;
-  return row === null || applyRow(session, clientId, row) ? 'applied' : 'stale';
-}
-
-/** Claims an event that is news. */
-function judge(session: Session, change: Change): 'fresh' | 'duplicate' | 'conflict' {
-  const entry = toEntry(change);
-  if (claim(session, entry)) return 'fresh';
   const judgement = judgeClaim(findEntry(session, change.clientId, change.eventId), change);
-  if (judgement === 'fresh') record(session, entry);
-  return judgement;
+  if (judgement === 'conflict') return 'conflict';
+  if (judgement === 'fresh') record(session, toEntry(change));
+  releaseReplayed(session, change);
+  return judgement === 'duplicate' ? 'duplicate' : changeRow(session, change);
 }
 
-function toEntry(change: Change): Omit<StoredEvent, 'attempts'> {
-  return {
-    ...change,
-    state: change.row === null ? 'declined' : 'applied',
-    code: null,
-    reason: null,
-  };
+function changeRow(session: Session, { clientId, row }: Change): Verdict {
+  return row === null || applyRow(session, clientId, row) ? 'applied' : 'stale';
 }
 
 /** Drops what a replay began with, where it stands under another key than the event. */

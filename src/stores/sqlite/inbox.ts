@@ -6,17 +6,20 @@ import {
   type InboxRow,
   toStoredEvent,
 } from '../inbox.ts';
-import type { EventFilter, StoredEvent } from '../types.ts';
+import type { Change, EventFilter, EventState, StoredEvent } from '../types.ts';
 import type { Session } from '../../sqlite/connection.ts';
+import { isTaken, RowRefused, type SqlValue } from '../../sqlite/driver.ts';
+
+/** A column of the host's may ignore letter case; two events must stay two. */
+const SAME_ID = 'client_id = ? COLLATE BINARY AND event_id = ? COLLATE BINARY';
 
 /** What the inbox has under an id. */
 export function findEntry(session: Session, clientId: string, eventId: string): Entry | undefined {
   const entry = session
-    .prepare(`SELECT state, digest, attempts FROM his_events WHERE client_id = ? AND event_id = ?`)
-    .get(clientId, eventId) as
-    (Omit<Entry, 'attempts'> & { attempts: number | bigint }) | undefined;
+    .prepareLists(`SELECT state, digest, attempts FROM his_events WHERE ${SAME_ID}`)
+    .get(clientId, eventId) as readonly [EventState, string | null, number | bigint] | undefined;
   // A database of the host's may read whole numbers as BigInts.
-  return entry && { ...entry, attempts: Number(entry.attempts) };
+  return entry && { state: entry[0], digest: entry[1], attempts: Number(entry[2]) };
 }
 
 export function countQuarantined(session: Session, clientId: string): number {
@@ -29,19 +32,70 @@ export function countQuarantined(session: Session, clientId: string): number {
 /** Drops an entry from quarantine. */
 export function release(session: Session, clientId: string, eventId: string): void {
   session
-    .prepare(
-      `DELETE FROM his_events WHERE client_id = ? AND event_id = ? AND state = 'quarantined'`,
-    )
+    .prepare(`DELETE FROM his_events WHERE ${SAME_ID} AND state = 'quarantined'`)
     .run(clientId, eventId);
 }
 
-const CLAIM = `INSERT INTO his_events (${INBOX_COLUMNS.join(', ')})
-  VALUES (${INBOX_COLUMNS.map(() => '?').join(', ')})
-  ON CONFLICT (client_id, event_id) DO NOTHING`;
+/** Entries that are claimed by one statement: more of them take no less time each. */
+const CLAIM_CHUNK = 8;
 
-/** Writes an entry where there is none under its id yet; `false` where there is. */
-export function claim(session: Session, entry: Omit<StoredEvent, 'attempts'>): boolean {
-  return Number(session.prepare(CLAIM).run(...cellsOf(entry)).changes) === 1;
+const NEWS = `(${INBOX_COLUMNS.map((column) => (isOfRefusals(column) ? 'NULL' : '?')).join(', ')})`;
+
+function isOfRefusals(column: string): boolean {
+  return column === 'code' || column === 'reason';
+}
+
+// OR ABORT, because a constraint of the host's may say ON CONFLICT IGNORE or REPLACE.
+const CLAIM_MANY = `INSERT OR ABORT INTO his_events (${INBOX_COLUMNS.join(', ')})
+  VALUES ${Array<string>(CLAIM_CHUNK).fill(NEWS).join(', ')}`;
+
+/**
+ * Claims events that come first, as long as all are news.
+ *
+ * @returns How many.
+ */
+export function claimNews(session: Session, changes: readonly Change[]): number {
+  let at = 0;
+  for (; changes.length - at >= CLAIM_CHUNK; at += CLAIM_CHUNK) {
+    if (!claimChunk(session, changes.slice(at, at + CLAIM_CHUNK))) break;
+  }
+  return at;
+}
+
+/** Claims all of them; where one is claimed already, none. */
+function claimChunk(session: Session, chunk: readonly Change[]): boolean {
+  const cells: SqlValue[] = [];
+  for (const change of chunk) {
+    cells.push(
+      change.clientId,
+      change.eventId,
+      change.type,
+      change.occurredAt,
+      change.receivedAt,
+      stateOf(change),
+      change.digest,
+      change.body,
+      change.form,
+      change.mappingVersion,
+    );
+  }
+  try {
+    const { changes } = session.prepare(CLAIM_MANY).run(...cells);
+    if (Number(changes) === CLAIM_CHUNK) return true;
+  } catch (error) {
+    if (isTaken(error)) return false;
+    throw error;
+  }
+  // Which of them is not known, and is found out one by one.
+  throw new RowRefused('a trigger dropped it');
+}
+
+export function toEntry(change: Change): Omit<StoredEvent, 'attempts'> {
+  return { ...change, state: stateOf(change), code: null, reason: null };
+}
+
+function stateOf({ row }: Change): EventState {
+  return row === null ? 'declined' : 'applied';
 }
 
 const RECORD = `INSERT INTO his_events (${INBOX_COLUMNS.join(', ')})
