@@ -259,11 +259,16 @@ describe('a table that refuses a row', () => {
       { rejected: 'the database refused it' },
       'applied',
     ]);
-    execute(path, `UPDATE appointment SET his_versions = '' WHERE id = 'A1'`);
-    expect(await store.commit([good('e4', 'A1'), good('e5', 'A5')])).toEqual([
-      { rejected: 'its his_versions is not JSON' },
-      'applied',
-    ]);
+    for (const [broken, id] of [
+      ["''", 'e4'],
+      ["x'7b7d'", 'e5'],
+    ]) {
+      execute(path, `UPDATE appointment SET his_versions = ${broken!} WHERE id = 'A1'`);
+      expect(await store.commit([good(id!, 'A1'), good(`${id!} too`, 'A5')])).toEqual([
+        { rejected: 'its his_versions is not JSON' },
+        'applied',
+      ]);
+    }
   });
 
   it('tells rows apart by every byte, whatever the collation of a column', async () => {

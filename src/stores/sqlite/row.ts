@@ -18,12 +18,13 @@ export function applyRow(session: Session, clientId: string, row: RowChange): bo
   const identity = [clientId, ...Object.values(key)];
   const shape = shapeOf(table, keys, columns);
   const stored = session.prepareLists(shape.select).get(...identity) as
-    readonly [string | null] | undefined;
+    readonly [SqlValue] | undefined;
   if (stored === undefined) {
     write(session, shape.insert, values, columns, writeVersions(shape.names, version), identity);
     return true;
   }
-  const versions = stored[0] ?? '{}';
+  // A column of the host's may hold anything.
+  const versions = String(stored[0] ?? '{}');
   const advanced = advanceAll(versions, shape.names, version);
   if (advanced !== undefined) {
     write(session, shape.update, values, columns, advanced, identity);
