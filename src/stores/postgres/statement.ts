@@ -271,9 +271,8 @@ function claims(next: (type: string) => string, force: boolean): readonly string
   const updates = [...CLAIM_COLUMNS.slice(2), 'body'].map((name) => `${name} = EXCLUDED.${name}`);
   return [
     `his_input AS MATERIALIZED (
-  SELECT u.* FROM his_settings CROSS JOIN unnest(${lists.join(', ')})
-    AS u(${CLAIM_COLUMNS.join(', ')}, place, body_start, body_size)
-  WHERE his_settings.lock_timeout IS NOT NULL AND his_settings.durability IS NOT NULL
+  SELECT ${unnest(lists, [...CLAIM_COLUMNS, 'place', 'body_start', 'body_size'])}
+  FROM his_settings WHERE lock_timeout IS NOT NULL AND durability IS NOT NULL
 )`,
     `his_claimed AS (
   INSERT INTO his_events AS e (${CLAIM_COLUMNS.join(', ')}, body)
@@ -323,14 +322,18 @@ function rows(
   ];
   return `his_rows${n} AS MATERIALIZED (
   SELECT ${selected.join(',\n    ')}
-  FROM unnest(${lists.join(', ')}) AS u(${names.join(', ')}) JOIN his_fresh USING (place)${
+  FROM (SELECT ${unnest(lists, names)}) AS u JOIN his_fresh USING (place)${
     isShared ? `\n  GROUP BY ${['client_id', ...keys].join(', ')}` : ''
   }
 )`;
 }
 
 /** Merges the rows, column by column. */
-function upsert({ table, key, columns }: TableShape, n: string, isUpdate: boolean): string {
+function upsert(
+  { table, key, columns, isUniform }: TableShape,
+  n: string,
+  isUpdate: boolean,
+): string {
   const keys = ['client_id', ...key.map((_, i) => `k${String(i)}`)];
   const names = ['client_id', ...key.map(({ name }) => name)].map(quote);
   const version = (row: string, name: string): string => `${row}.his_versions->>${literal(name)}`;
@@ -344,17 +347,20 @@ function upsert({ table, key, columns }: TableShape, n: string, isUpdate: boolea
     columns,
     (_, name) => `CASE WHEN ${wins(name)} THEN ${version('EXCLUDED', name)} END`,
   );
+  const stored = `CASE jsonb_typeof(t.his_versions) WHEN 'object' THEN t.his_versions ELSE '{}' END`;
   // Mostly all of them win, and making an object takes longer than comparing.
   const areAllNews = columns.map(({ name }) => `(${wins(name)}) IS NOT FALSE`);
-  const news =
+  // Mostly nothing is left then, and what is joined to nothing is not made anew.
+  const rest = isUniform ? `(${stored} - ${nameList(columns.map(({ name }) => name))})` : stored;
+  const versions =
     columns.length === 0
-      ? winners
-      : `CASE WHEN ${areAllNews.join(' AND ')} THEN EXCLUDED.his_versions ELSE ${winners} END`;
+      ? stored
+      : `CASE WHEN ${areAllNews.join(' AND ')} THEN ${rest} || EXCLUDED.his_versions ELSE ${stored} || ${winners} END`;
   // Where a trigger may drop rows, only a row that is always written is missed when it is dropped.
   const isNews = [...columns.map(({ name }) => wins(name)), hasBeforeTrigger(n)];
   const settings = [
     ...assignments,
-    `his_versions = CASE jsonb_typeof(t.his_versions) WHEN 'object' THEN t.his_versions ELSE '{}' END || ${news}`,
+    `his_versions = ${versions}`,
   ].join(',\n    ');
   const returning = names.map((name) => `t.${name}`).join(', ');
   const typed = columns.map((column, i) => cast(`v${String(i)}`, column));
@@ -381,8 +387,13 @@ function upsert({ table, key, columns }: TableShape, n: string, isUpdate: boolea
 )`;
 }
 
-/** A function takes 100 arguments at most. */
-const MEMBERS_PER_CALL = 50;
+/**
+ * Lists side by side, as columns of a row for each place. In FROM, every list would be written down on
+ * its own before the first row is read.
+ */
+function unnest(lists: readonly string[], names: readonly string[]): string {
+  return lists.map((list, i) => `unnest(${list}) AS ${names[i] ?? ''}`).join(', ');
+}
 
 /** An object of the columns for which the expression is not NULL. */
 function object(
@@ -391,12 +402,19 @@ function object(
   isNeverNull: boolean = false,
 ): string {
   if (columns.length === 0) return `'{}'::jsonb`;
-  const members = columns.map(({ name }, i) => `${literal(name)}, ${expression(i, name)}`);
-  const calls: string[] = [];
-  for (let i = 0; i < members.length; i += MEMBERS_PER_CALL) {
-    calls.push(`jsonb_build_object(${members.slice(i, i + MEMBERS_PER_CALL).join(', ')})`);
+  // In the order that jsonb keeps them in, which spares it the sorting.
+  const places = [...columns.keys()].sort((a, b) => nameAt(a).length - nameAt(b).length || a - b);
+  const values = places.map((i) => expression(i, nameAt(i)));
+  const made = `jsonb_object(${nameList(places.map(nameAt))}, ARRAY[${values.join(', ')}])`;
+  return isNeverNull ? made : `jsonb_strip_nulls(${made})`;
+
+  function nameAt(index: number): string {
+    return columns[index]?.name ?? '';
   }
-  return isNeverNull ? `(${calls.join(' || ')})` : `jsonb_strip_nulls(${calls.join(' || ')})`;
+}
+
+function nameList(names: readonly string[]): string {
+  return `${literal(arrayOf(names))}::text[]`;
 }
 
 /** A text as the column has it; the table's default where no change carries the column. */
