@@ -1,18 +1,12 @@
 import { StorageError } from '../../errors.ts';
-import { type Version, wins } from '../../merge.ts';
+import { wins } from '../../merge.ts';
 import type { Change, ReplayedEntry, Verdict } from '../types.ts';
+import { type Batch, rowKey, type TableBatch, toBatch } from './batch.ts';
 import type { TableInfo } from './catalog.ts';
 import { arrayOf, isRefusal, type PostgresError, type Session } from './driver.ts';
 import { findAttempts, release } from './inbox.ts';
 import { describeRefusal } from './refusal.ts';
-import {
-  type Answer,
-  commitStatement,
-  hasRow,
-  type RowBearing,
-  rowKey,
-  tablesOf,
-} from './statement.ts';
+import { type Answer, commitStatement } from './statement.ts';
 
 /** What a commit needs to know of the database. */
 export interface CommitContext {
@@ -175,7 +169,8 @@ async function commitUpdate(
 ): Promise<Outcome> {
   let reason = refusal;
   try {
-    const { text, values } = commitStatement([change], tables, force, lockTimeout, true);
+    const batch = toBatch([change], tables);
+    const { text, values } = commitStatement(batch, tables, force, lockTimeout, true);
     const [row] = await session.query(text, values);
     const { fresh, written } = JSON.parse(row?.['answer'] ?? '') as Answer;
     if (fresh === null && written[0] === null) {
@@ -218,15 +213,14 @@ async function commitItems(
   for (let attempt = 0; places.length > 0; attempt++) {
     if (attempt === ATTEMPTS) throw new StorageError('The inbox would not hold still.');
     const changes = places.map((place) => at(items, place).change);
-    const statement = commitStatement(changes, context.tables, force, context.lockTimeout);
+    const batch = toBatch(changes, context.tables);
+    const statement = commitStatement(batch, context.tables, force, context.lockTimeout);
     const { text, values, name } = statement;
     const isLarge = changes.length >= NAMED_FROM;
     const [row] = await session.query(text, values, isLarge ? name : undefined);
-    const findings = readAnswer(changes, row?.['answer']);
-    const verdicts = judgeFresh(changes, findings);
-    for (const [i, verdict] of verdicts) {
+    judgeFresh(batch, JSON.parse(row?.['answer'] ?? '') as Answer).forEach((verdict, i) => {
       outcomes[at(places, i)] = { verdict, digest: at(changes, i).digest };
-    }
+    });
     places = places.filter((place) => outcomes[place] === undefined);
     // By another statement: the first cannot see what was committed while it waited.
     await settle(places);
@@ -234,76 +228,68 @@ async function commitItems(
   return outcomes;
 }
 
-/** An {@link Answer}, for looking up. */
-interface Findings {
-  readonly isFresh: (place: number) => boolean;
-  readonly isWritten: (change: RowBearing) => boolean;
-  /** Column → version of rows that several events are about, as they were before. */
-  readonly old: ReadonlyMap<string, Readonly<Record<string, Version>>>;
-}
-
-function readAnswer(changes: readonly Change[], text: string | null | undefined): Findings {
-  const { fresh, written, old } = JSON.parse(text ?? '') as Answer;
-  const tables = tablesOf(changes);
-  const claimed = fresh && new Set(fresh);
-  const idOf = (table: string, key: readonly string[]): string => JSON.stringify([table, ...key]);
-  const ids = new Map(
-    tables.map((table, i) => [
-      table,
-      written[i] && new Set(written[i].map((key) => idOf(table, key))),
-    ]),
-  );
-  return {
-    isFresh: (place) => claimed?.has(place) ?? true,
-    isWritten: (change) => ids.get(change.row.table)?.has(rowKey(change)) ?? true,
-    old: new Map(
-      tables.flatMap((table, i) =>
-        (old[i] ?? []).map(([key, versions]) => [idOf(table, key), versions ?? {}] as const),
-      ),
-    ),
-  };
-}
-
-/** The verdicts of events that are fresh. */
+/** The verdicts of events that are fresh, by their places; the others have none. */
 function judgeFresh(
-  changes: readonly Change[],
-  { isFresh, isWritten, old }: Findings,
-): ReadonlyMap<number, Verdict> {
-  const verdicts = new Map<number, Verdict>();
-  const rows = new Map<string, number[]>();
-  for (const [i, change] of changes.entries()) {
-    if (!isFresh(i)) continue;
-    verdicts.set(i, !hasRow(change) || isWritten(change) ? 'applied' : 'stale');
-    if (!hasRow(change)) continue;
-    const id = rowKey(change);
-    const others = rows.get(id);
-    if (others === undefined) rows.set(id, [i]);
-    else others.push(i);
-  }
-  for (const [id, places] of rows) {
-    if (places.length > 1) judgeShared(places, changes, old.get(id), verdicts);
-  }
+  { changes, tables }: Batch,
+  { fresh, written, old }: Answer,
+): readonly Verdict[] {
+  const verdicts: Verdict[] = [];
+  if (fresh === null) for (const place of changes.keys()) verdicts[place] = 'applied';
+  else for (const place of fresh) verdicts[place] = 'applied';
+  tables.forEach((table, i) => {
+    judgeRows(table, written[i] ?? null, verdicts);
+    if (table.isShared) judgeShared(table, old[i] ?? [], verdicts);
+  });
   return verdicts;
 }
 
-/** Several events about one row, judged one after another. */
-function judgeShared(
-  places: readonly number[],
-  changes: readonly Change[],
-  old: Readonly<Record<string, Version>> | undefined,
-  verdicts: Map<number, Verdict>,
+/** What was not written is stale. */
+function judgeRows(
+  { places, changes, key }: TableBatch,
+  written: Answer['written'][number],
+  verdicts: Verdict[],
 ): void {
-  const versions = new Map(Object.entries(old ?? {}));
-  let isNew = old === undefined;
-  for (const place of places) {
-    const row = at(changes, place).row;
-    if (row === null) continue;
-    const { values, version } = row;
-    const winners = Object.keys(values).filter((column) => wins(version, versions.get(column)));
-    for (const column of winners) versions.set(column, version);
-    verdicts.set(place, winners.length > 0 || isNew ? 'applied' : 'stale');
-    isNew = false;
+  if (written === null) return;
+  const rows = new Set(written.map(keyOf));
+  changes.forEach((change, i) => {
+    const place = at(places, i);
+    if (verdicts[place] !== undefined && !rows.has(rowKey(change, key))) verdicts[place] = 'stale';
+  });
+}
+
+/** Several events about one row are judged one after another. */
+function judgeShared(
+  { places, changes, key }: TableBatch,
+  old: NonNullable<Answer['old'][number]>,
+  verdicts: Verdict[],
+): void {
+  const stored = new Map(old.map(([key, versions]) => [keyOf(key), versions ?? {}]));
+  const rows = new Map<string, number[]>();
+  changes.forEach((change, i) => {
+    if (verdicts[at(places, i)] === undefined) return;
+    const row = rowKey(change, key);
+    const others = rows.get(row);
+    if (others === undefined) rows.set(row, [i]);
+    else others.push(i);
+  });
+  for (const [row, several] of rows) {
+    if (several.length === 1) continue;
+    const before = stored.get(row);
+    const versions = new Map(Object.entries(before ?? {}));
+    let isNew = before === undefined;
+    for (const i of several) {
+      const { values, version } = at(changes, i).row;
+      const winners = Object.keys(values).filter((column) => wins(version, versions.get(column)));
+      for (const column of winners) versions.set(column, version);
+      verdicts[at(places, i)] = winners.length > 0 || isNew ? 'applied' : 'stale';
+      isNew = false;
+    }
   }
+}
+
+/** A key of an answer, as {@link rowKey} writes it. */
+function keyOf(key: readonly string[]): string {
+  return key.join('\0');
 }
 
 /** The content of those that were processed before, by their place among the changes. */
@@ -333,7 +319,8 @@ function toWaves(items: readonly Item[]): readonly Wave[] {
   let places = new Map<string, number>();
   for (const item of items) {
     const { clientId, eventId, force = false } = item.change;
-    const id = JSON.stringify([clientId, eventId]);
+    // No text of Postgres holds the character in between.
+    const id = `${clientId}\0${eventId}`;
     const wave = waves.at(-1);
     const first = places.get(id);
     if (wave?.force !== force || (first !== undefined && force)) {

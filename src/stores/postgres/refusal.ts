@@ -1,7 +1,7 @@
 import type { ApplyVerdict, Change, RowChange } from '../types.ts';
 import type { TableInfo } from './catalog.ts';
 import { isRefusal, type PostgresError, quote, refusalReason, type Session } from './driver.ts';
-import { cell } from './statement.ts';
+import { cell } from './batch.ts';
 
 /** Says why the table refuses an event's row, and which column of the event's it is about. */
 export async function describeRefusal(

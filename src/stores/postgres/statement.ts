@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
-import { SchemaError } from '../../errors.ts';
-import type { JsonValue } from '../../events.ts';
-import type { Change, RowChange } from '../types.ts';
+import {
+  type Batch,
+  CLAIM_COLUMNS,
+  claimValues,
+  type Shared,
+  type TableShape,
+  tableValues,
+} from './batch.ts';
 import type { ColumnInfo, TableInfo } from './catalog.ts';
 import { arrayOf, DROPPED, DURABILITY, literal, quote, type SqlValue } from './driver.ts';
 
@@ -11,26 +16,6 @@ export interface Statement {
   /** The same for the same text, for a server that is to plan it once only. */
   readonly name: string;
   readonly values: readonly SqlValue[];
-}
-
-/** A change that has a row. */
-export type RowBearing = Change & { readonly row: RowChange };
-
-/** Changes of one table, each with its place in the batch. */
-interface TableChanges extends TableShape {
-  readonly places: readonly number[];
-  readonly changes: readonly RowBearing[];
-}
-
-/** What the text of a statement depends on. */
-interface TableShape {
-  readonly table: string;
-  readonly key: readonly ColumnInfo[];
-  readonly columns: readonly ColumnInfo[];
-  /** Two changes are about one row. */
-  readonly isShared: boolean;
-  /** Every change carries every column, as those of one mapping mostly do. */
-  readonly isUniform: boolean;
 }
 
 /** What a {@link commitStatement} answers, as JSON in its column `answer`. */
@@ -56,167 +41,58 @@ type OldRow = readonly [key: readonly string[], versions: Readonly<Record<string
  * - Claims and rows are taken in the order of their keys, so that two batches do not wait for each
  *   other in a circle.
  *
- * @param changes - Distinct events.
+ * @param batch - Of distinct events.
  * @param force - Events that were processed before with the same content are fresh too.
  * @param lockTimeout - How long to wait for a lock, as a setting of the server's.
  * @param isUpdate - Rows are changed, and none is made.
  */
 export function commitStatement(
-  changes: readonly Change[],
+  batch: Batch,
   tables: ReadonlyMap<string, TableInfo>,
   force: boolean,
   lockTimeout: string,
   isUpdate: boolean = false,
 ): Statement {
-  const groups = groupByTable(changes, tables);
+  let known = statements.get(tables);
+  // Patches carry any set of columns, so the number of shapes has no bound of its own.
+  if (known === undefined || known.size >= 1_000) {
+    known = new Map<string, Omit<Statement, 'values'>>();
+    statements.set(tables, known);
+  }
   const shape = JSON.stringify([
     force,
     isUpdate,
-    groups.map(({ places: _, changes: __, ...group }) => group),
+    batch.shared,
+    batch.tables.map(({ table, key, columns, isShared, isUniform, isWhole }) => [
+      [table, isShared, isUniform, isWhole],
+      key.map(({ name }) => name),
+      columns.map(({ name }) => name),
+    ]),
   ]);
-  let known = texts.get(shape);
-  if (known === undefined) {
-    const text = statementText(groups, force, isUpdate);
-    known = { text, name: `his_${createHash('sha256').update(text).digest('hex').slice(0, 32)}` };
-    // Patches carry any set of columns, so the number of shapes has no bound of its own.
-    if (texts.size >= 1_000) texts.clear();
-    texts.set(shape, known);
+  let statement = known.get(shape);
+  if (statement === undefined) {
+    const text = statementText(batch, force, isUpdate);
+    const digest = createHash('sha256').update(text).digest('hex');
+    statement = { text, name: `his_${digest.slice(0, 32)}` };
+    known.set(shape, statement);
   }
-  const values = [lockTimeout, ...claimValues(changes), ...groups.flatMap(tableValues)];
-  return { ...known, values };
+  const values = [lockTimeout, ...claimValues(batch), ...batch.tables.flatMap(tableValues)];
+  return { ...statement, values };
 }
 
-const texts = new Map<string, Omit<Statement, 'values'>>();
-
-/** What tells a row from all others: the table, the client, and the key by the names of its columns. */
-export function rowKey({ clientId, row }: RowBearing): string {
-  const names = Object.keys(row.key).sort();
-  return JSON.stringify([row.table, clientId, ...names.map((name) => row.key[name])]);
-}
-
-/** Whether a change has a row. */
-export function hasRow(change: Change): change is RowBearing {
-  return change.row !== null;
-}
-
-/** The tables a batch writes to, in the order of {@link Answer}. */
-export function tablesOf(changes: readonly Change[]): readonly string[] {
-  return [...new Set(changes.flatMap(({ row }) => row?.table ?? []))].sort();
-}
-
-function groupByTable(
-  changes: readonly Change[],
-  tables: ReadonlyMap<string, TableInfo>,
-): readonly TableChanges[] {
-  return tablesOf(changes).map((table) => {
-    const info = tables.get(table);
-    if (info === undefined) throw new SchemaError([`table ${table} was not prepared`], []);
-    const places = changes.flatMap(({ row }, place) => (row?.table === table ? place : []));
-    const mine = changes.filter(hasRow).filter(({ row }) => row.table === table);
-    const names = new Set(mine.flatMap(({ row }) => Object.keys(row.values)));
-    return {
-      table,
-      key: Object.keys(mine[0]?.row.key ?? {})
-        .sort()
-        .map((name) => columnOf(info, name)),
-      columns: [...names].sort().map((name) => columnOf(info, name)),
-      isShared: new Set(mine.map(rowKey)).size < mine.length,
-      isUniform: mine.every(({ row }) => Object.keys(row.values).length === names.size),
-      places,
-      changes: mine,
-    };
-  });
-}
-
-function columnOf({ name: table, columns }: TableInfo, name: string): ColumnInfo {
-  const column = columns.get(name);
-  if (column === undefined) throw new SchemaError([`column ${table}.${name} was not prepared`], []);
-  return column;
-}
-
-/** The parameters of `his_input`: texts, then numbers, then the bodies as one value. */
-const CLAIM_COLUMNS = [
-  'client_id',
-  'event_id',
-  'type',
-  'occurred_at',
-  'received_at',
-  'state',
-  'digest',
-  'form',
-  'mapping_version',
-] as const;
-
-function claimValues(changes: readonly Change[]): readonly SqlValue[] {
-  const texts = [
-    changes.map(({ clientId }) => clientId),
-    changes.map(({ eventId }) => eventId),
-    changes.map(({ type }) => type),
-    changes.map(({ occurredAt }) => occurredAt),
-    changes.map(({ receivedAt }) => receivedAt),
-    changes.map(({ row }) => (row === null ? 'declined' : 'applied')),
-    changes.map(({ digest }) => digest),
-    changes.map(({ form }) => form),
-    changes.map(({ mappingVersion }) => mappingVersion),
-  ];
-  // A list of bodies would be sent in hexadecimal.
-  const sizes = changes.map(({ body }) => body?.byteLength ?? null);
-  const bodies = new Uint8Array(sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0));
-  let end = 0;
-  const starts = changes.map(({ body }) => {
-    const start = end;
-    if (body !== null) bodies.set(body, start);
-    end += body?.byteLength ?? 0;
-    return start + 1;
-  });
-  const places = changes.map((_, place) => place);
-  return [...[...texts, places, starts, sizes].map(arrayOf), bodies];
-}
-
-function tableValues(group: TableChanges): readonly SqlValue[] {
-  const { key, columns, places, changes, isUniform } = group;
-  const rows = changes.map(({ row }) => row);
-  // Which columns a change carries, because null is a value.
-  const masks = rows.map(({ values }) =>
-    columns.map(({ name }) => (Object.hasOwn(values, name) ? '1' : '0')).join(''),
-  );
-  return [
-    places,
-    rows.map(({ version }) => version),
-    ...(isUniform ? [] : [masks]),
-    ...key.map((column) => rows.map((row) => keyCell(row.key, column))),
-    ...columns.map((column) => rows.map(({ values }) => cell(values, column))),
-  ].map(arrayOf);
-}
-
-/** A key as text. Spaces beyond its length would be cut, and two keys become one row. */
-function keyCell(key: RowChange['key'], { name, length }: ColumnInfo): string | null {
-  const text = key[name] ?? null;
-  if (text === null || length === null || Array.from(text).length <= length) return text;
-  return `${text}x`;
-}
-
-/** A value of a row as text, which every type of column can be read from. */
-export function cell(
-  values: Readonly<Record<string, JsonValue>>,
-  { name, type }: ColumnInfo,
-): string | null {
-  const value = Object.hasOwn(values, name) ? values[name] : null;
-  if (value === null || value === undefined) return null;
-  if (type === 'json' || type === 'jsonb') return JSON.stringify(value);
-  if (Array.isArray(value) && type.endsWith('[]')) return arrayOf(value.map(toText));
-  return toText(value);
-}
-
-function toText(value: JsonValue): string | null {
-  return typeof value === 'string' || value === null ? value : JSON.stringify(value);
-}
+/** By the tables as they were when they were looked at, whose columns may have other types afterwards. */
+const statements = new WeakMap<
+  ReadonlyMap<string, TableInfo>,
+  Map<string, Omit<Statement, 'values'>>
+>();
 
 // Names in between begin with his_, as no table of the host's does: they would hide it.
-function statementText(tables: readonly TableShape[], force: boolean, isUpdate: boolean): string {
+function statementText({ tables, shared }: Batch, force: boolean, isUpdate: boolean): string {
   let parameters = 0;
   const next = (type: string): string => `$${String(++parameters)}::${type}`;
-  const parts = [settings(next), ...claims(next, force)];
+  const parts = [settings(next)];
+  const places = next('int[]');
+  parts.push(...claims(next, places, shared, force));
   const written: string[] = [];
   const old: string[] = [];
   for (const [index, table] of tables.entries()) {
@@ -224,7 +100,7 @@ function statementText(tables: readonly TableShape[], force: boolean, isUpdate: 
     const name = quote(table.table);
     const keyOf = (row: string): string =>
       `json_build_array(${['client_id', ...table.key.map(({ name }) => name)].map((column) => `${row}.${quote(column)}`).join(', ')})`;
-    parts.push(rows(table, n, next), beforeTrigger(table, n), upsert(table, n, isUpdate));
+    parts.push(rows(table, n, next, places), beforeTrigger(table, n), upsert(table, n, isUpdate));
     // No number, so it fails the statement, and with it the claims.
     const fails = `WHEN ${hasBeforeTrigger(n)} THEN to_json((${literal(DROPPED)} || count(*))::int)`;
     written.push(
@@ -260,31 +136,48 @@ function settings(next: (type: string) => string): string {
 )`;
 }
 
-function claims(next: (type: string) => string, force: boolean): readonly string[] {
-  const lists = [
-    ...CLAIM_COLUMNS.map(() => next('text[]')),
-    ...['place', 'body_start', 'body_size'].map(() => next('int[]')),
-  ];
-  const values = CLAIM_COLUMNS.map((name) =>
-    name === 'received_at' ? 'received_at::timestamptz' : name,
-  );
-  const updates = [...CLAIM_COLUMNS.slice(2), 'body'].map((name) => `${name} = EXCLUDED.${name}`);
+function claims(
+  next: (type: string) => string,
+  places: string,
+  shared: Shared,
+  force: boolean,
+): readonly string[] {
+  const lists: string[] = [];
+  const names: string[] = [];
+  // What all events have alike is one value, which is not carried along with each.
+  const values = CLAIM_COLUMNS.map(({ name, type }) => {
+    if (shared.includes(name)) return next(type);
+    names.push(name);
+    lists.push(next(`${type}[]`));
+    return name;
+  });
+  for (const name of ['body_start', 'body_size']) {
+    names.push(name);
+    lists.push(next('int[]'));
+  }
+  names.push('place');
+  lists.push(places);
+  const columns = CLAIM_COLUMNS.map(({ name }) => name);
+  const identity = columns.slice(0, 2).filter((name) => names.includes(name));
+  const order = identity.map((name) => `${name} COLLATE "C"`);
+  const updates = [...columns.slice(2), 'body'].map((name) => `${name} = EXCLUDED.${name}`);
   return [
     `his_input AS MATERIALIZED (
-  SELECT ${unnest(lists, [...CLAIM_COLUMNS, 'place', 'body_start', 'body_size'])}
+  SELECT ${unnest(lists, names)}
   FROM his_settings WHERE lock_timeout IS NOT NULL AND durability IS NOT NULL
 )`,
     `his_claimed AS (
-  INSERT INTO his_events AS e (${CLAIM_COLUMNS.join(', ')}, body)
+  INSERT INTO his_events AS e (${columns.join(', ')}, body)
   SELECT ${values.join(', ')}, substring(${next('bytea')} FROM body_start FOR body_size)
-  FROM his_input ORDER BY client_id COLLATE "C", event_id COLLATE "C"
+  FROM his_input ORDER BY ${order.join(', ')}
   ON CONFLICT (client_id, event_id) DO UPDATE SET
     ${updates.join(', ')}, code = NULL, reason = NULL, attempts = e.attempts + 1
   WHERE e.state = 'quarantined'${force ? ' OR e.digest = EXCLUDED.digest' : ''}
   RETURNING e.client_id, e.event_id
 )`,
     `his_fresh AS MATERIALIZED (
-  SELECT his_input.place, his_input.client_id FROM his_input JOIN his_claimed USING (client_id, event_id)
+  SELECT his_input.place, his_claimed.client_id
+  FROM his_input JOIN his_claimed USING (${identity.join(', ')})
 )`,
   ];
 }
@@ -294,14 +187,18 @@ function claims(next: (type: string) => string, force: boolean): readonly string
  * of the host may have any. A column that no change carries is absent from `versions`.
  */
 function rows(
-  { key, columns, isShared, isUniform }: TableShape,
+  { key, columns, isShared, isUniform, isWhole }: TableShape,
   n: string,
   next: (type: string) => string,
+  allPlaces: string,
 ): string {
   const keys = key.map((_, i) => `k${String(i)}`);
   const cells = columns.map((_, i) => `v${String(i)}`);
   const names = ['place', 'version', ...(isUniform ? [] : ['mask']), ...keys, ...cells];
-  const lists = names.map((name) => next(name === 'place' ? 'int[]' : 'text[]'));
+  const lists = names.map((name) => {
+    if (name !== 'place') return next('text[]');
+    return isWhole ? allPlaces : next('int[]');
+  });
   const carries = (i: number): string => `substr(mask, ${String(i + 1)}, 1) = '1'`;
   const filter = (i: number): string => (isUniform ? '' : ` FILTER (WHERE ${carries(i)})`);
   const newest = (name: string, i: number): string =>
@@ -358,10 +255,7 @@ function upsert(
       : `CASE WHEN ${areAllNews.join(' AND ')} THEN ${rest} || EXCLUDED.his_versions ELSE ${stored} || ${winners} END`;
   // Where a trigger may drop rows, only a row that is always written is missed when it is dropped.
   const isNews = [...columns.map(({ name }) => wins(name)), hasBeforeTrigger(n)];
-  const settings = [
-    ...assignments,
-    `his_versions = ${versions}`,
-  ].join(',\n    ');
+  const settings = [...assignments, `his_versions = ${versions}`].join(',\n    ');
   const returning = names.map((name) => `t.${name}`).join(', ');
   const typed = columns.map((column, i) => cast(`v${String(i)}`, column));
   if (isUpdate) {
