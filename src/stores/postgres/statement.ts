@@ -246,13 +246,17 @@ function upsert(
   );
   const stored = `CASE jsonb_typeof(t.his_versions) WHEN 'object' THEN t.his_versions ELSE '{}' END`;
   // Mostly all of them win, and making an object takes longer than comparing.
-  const areAllNews = columns.map(({ name }) => `(${wins(name)}) IS NOT FALSE`);
+  const areAllNews = isUniform
+    ? `(${version('EXCLUDED', columns[0]?.name ?? '')}) COLLATE "C" >= coalesce(greatest(${columns
+        .map(({ name }) => `(${version('t', name)}) COLLATE "C"`)
+        .join(', ')}), '')`
+    : columns.map(({ name }) => `(${wins(name)}) IS NOT FALSE`).join(' AND ');
   // Mostly nothing is left then, and what is joined to nothing is not made anew.
   const rest = isUniform ? `(${stored} - ${nameList(columns.map(({ name }) => name))})` : stored;
   const versions =
     columns.length === 0
       ? stored
-      : `CASE WHEN ${areAllNews.join(' AND ')} THEN ${rest} || EXCLUDED.his_versions ELSE ${stored} || ${winners} END`;
+      : `CASE WHEN ${areAllNews} THEN ${rest} || EXCLUDED.his_versions ELSE ${stored} || ${winners} END`;
   // Where a trigger may drop rows, only a row that is always written is missed when it is dropped.
   const isNews = [...columns.map(({ name }) => wins(name)), hasBeforeTrigger(n)];
   const settings = [...assignments, `his_versions = ${versions}`].join(',\n    ');
