@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresStore } from '../../src/stores/postgres.ts';
 import { APPOINTMENT, changeOf } from '../../src/testing/changes.ts';
+import type { Change } from '../../src/stores/types.ts';
 import { eventStoreSuite, type OpenEventStore } from '../../src/testing/event-store.ts';
 import {
   missingPostgres,
@@ -58,5 +59,78 @@ describe.each([
       expect(await locked()).toEqual(['a']);
       await store.close();
     });
+
+    it('tells apart what a batch has alike and what it has not', async () => {
+      const { store } = await open();
+      await store.prepare([APPOINTMENT]);
+      const change = (id: string, more: Partial<Change> = {}) => ({
+        ...changeOf({ id, key: id, values: { status: id } }),
+        ...more,
+      });
+      const alike = [change('a'), change('b')];
+      const mixed = [
+        change('c', { clientId: 'other', type: 'payment.failed', mappingVersion: 'v2' }),
+        change('d', { form: 'shorthand' }),
+        change('e', { row: null }),
+        change('f'),
+      ];
+      expect(await store.commit(alike)).toEqual(['applied', 'applied']);
+      expect(await store.commit(mixed)).toEqual(Array(4).fill('applied'));
+      const stored: unknown[] = [];
+      for await (const entry of store.find({})) stored.push(entry);
+      const written = [...alike, ...mixed].map(
+        ({
+          clientId,
+          eventId,
+          type,
+          occurredAt,
+          receivedAt,
+          digest,
+          form,
+          mappingVersion,
+          row,
+        }) => ({
+          ...{ clientId, eventId, type, occurredAt, receivedAt, digest, form, mappingVersion },
+          state: row === null ? 'declined' : 'applied',
+        }),
+      );
+      expect(stored).toHaveLength(written.length);
+      for (const entry of written) expect(stored).toContainEqual(expect.objectContaining(entry));
+      const rows = await database.sql(
+        `SELECT client_id, id, status FROM appointment ORDER BY client_id, id`,
+      );
+      expect(rows.map((row) => Object.values(row).join(' '))).toEqual([
+        ...['a', 'b', 'd', 'f'].map((id) => `1001 ${id} ${id}`),
+        'other c c',
+      ]);
+      await store.close();
+    });
+  });
+});
+
+describe.skipIf(missingPostgres !== false)('postgresStore on a connection of its own', () => {
+  it('has a small batch planned once only when it comes often', async () => {
+    const database = await openPostgres({ max: 1 });
+    const store = postgresStore({ pool: database.pool, schema: 'auto' });
+    try {
+      await store.prepare([APPOINTMENT]);
+      const planned = async () => {
+        const [row] = await database.sql(`SELECT count(*)::int AS n FROM pg_prepared_statements`);
+        return row?.['n'];
+      };
+      let events = 0;
+      const commit = (values: Record<string, string>) => {
+        const id = String(++events);
+        return store.commit([changeOf({ id, key: id, values })]);
+      };
+      for (let i = 0; i < 8; i++) await commit({ status: 'x' });
+      await commit({ status: 'x', note: 'y' });
+      expect(await planned()).toBe(0);
+      for (let i = 0; i < 8; i++) await commit({ status: 'x' });
+      expect(await planned()).toBe(1);
+    } finally {
+      await store.close();
+      await database.end();
+    }
   });
 });

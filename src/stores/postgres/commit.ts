@@ -188,9 +188,6 @@ async function commitUpdate(
 /** How often an entry may be pruned between two looks at it. */
 const ATTEMPTS = 5;
 
-/** Planning takes as long as committing a few dozen events; small batches come in many shapes. */
-const NAMED_FROM = 8;
-
 async function commitItems(
   session: Session,
   { force, items }: Omit<Wave, 'repeats'>,
@@ -215,9 +212,7 @@ async function commitItems(
     const changes = places.map((place) => at(items, place).change);
     const batch = toBatch(changes, context.tables);
     const statement = commitStatement(batch, context.tables, force, context.lockTimeout);
-    const { text, values, name } = statement;
-    const isLarge = changes.length >= NAMED_FROM;
-    const [row] = await session.query(text, values, isLarge ? name : undefined);
+    const [row] = await session.query(statement.text, statement.values, statement.name);
     judgeFresh(batch, JSON.parse(row?.['answer'] ?? '') as Answer).forEach((verdict, i) => {
       outcomes[at(places, i)] = { verdict, digest: at(changes, i).digest };
     });

@@ -13,8 +13,8 @@ import { arrayOf, DROPPED, DURABILITY, literal, quote, type SqlValue } from './d
 /** A statement and its parameters. */
 export interface Statement {
   readonly text: string;
-  /** The same for the same text, for a server that is to plan it once only. */
-  readonly name: string;
+  /** The same for the same text, where it comes often enough to be planned once only. */
+  readonly name: string | undefined;
   readonly values: readonly SqlValue[];
 }
 
@@ -56,7 +56,7 @@ export function commitStatement(
   let known = statements.get(tables);
   // Patches carry any set of columns, so the number of shapes has no bound of its own.
   if (known === undefined || known.size >= 1_000) {
-    known = new Map<string, Omit<Statement, 'values'>>();
+    known = new Map<string, KnownStatement>();
     statements.set(tables, known);
   }
   const shape = JSON.stringify([
@@ -73,18 +73,29 @@ export function commitStatement(
   if (statement === undefined) {
     const text = statementText(batch, force, isUpdate);
     const digest = createHash('sha256').update(text).digest('hex');
-    statement = { text, name: `his_${digest.slice(0, 32)}` };
+    statement = { text, name: `his_${digest.slice(0, 32)}`, uses: 0 };
     known.set(shape, statement);
   }
+  const isNamed = ++statement.uses > NAMED_AFTER || batch.changes.length >= NAMED_FROM;
   const values = [lockTimeout, ...claimValues(batch), ...batch.tables.flatMap(tableValues)];
-  return { ...statement, values };
+  return { text: statement.text, name: isNamed ? statement.name : undefined, values };
+}
+
+/** Planning takes as long as committing a few dozen events. */
+const NAMED_FROM = 8;
+
+/** Small batches come in many shapes, and only so many statements have names. */
+const NAMED_AFTER = 8;
+
+interface KnownStatement {
+  readonly text: string;
+  readonly name: string;
+  /** How often it was made. */
+  uses: number;
 }
 
 /** By the tables as they were when they were looked at, whose columns may have other types afterwards. */
-const statements = new WeakMap<
-  ReadonlyMap<string, TableInfo>,
-  Map<string, Omit<Statement, 'values'>>
->();
+const statements = new WeakMap<ReadonlyMap<string, TableInfo>, Map<string, KnownStatement>>();
 
 // Names in between begin with his_, as no table of the host's does: they would hide it.
 function statementText({ tables, shared }: Batch, force: boolean, isUpdate: boolean): string {
