@@ -6,26 +6,21 @@ import type {
   RefusedEvent,
   StoredEvent,
 } from '../types.ts';
-import { Bodies, erase, keepAlone, type KeptBody, read } from './bodies.ts';
 import { ByClient } from './by-client.ts';
-
-/** An entry, with its body where it is kept. */
-interface KeptEvent extends Omit<StoredEvent, 'body'> {
-  body: KeptBody | null;
-}
+import { EventBlocks, type KeptEvent, QuarantinedEvent } from './record.ts';
 
 /** The record of events, in memory. */
 export class MemoryInbox {
   readonly #quota: number;
   readonly #entries = new ByClient<KeptEvent>();
-  readonly #bodies = new Bodies();
+  readonly #blocks = new EventBlocks();
   readonly #quarantined = new Map<string, number>();
 
   constructor(quota: number) {
     this.#quota = quota;
   }
 
-  get(clientId: string, key: string): Omit<StoredEvent, 'body'> | undefined {
+  get(clientId: string, key: string): KeptEvent | undefined {
     return this.#entries.get(clientId, key);
   }
 
@@ -39,57 +34,38 @@ export class MemoryInbox {
   /** Writes down what was applied or declined, over whatever stands under its id. */
   record(change: Change): void {
     this.settle(change);
-    const { clientId, eventId, body } = change;
-    const before = this.#entries.get(clientId, eventId);
-    this.#put(before, {
-      clientId,
-      eventId,
-      type: change.type,
-      occurredAt: change.occurredAt,
-      receivedAt: change.receivedAt,
-      digest: change.digest,
-      body: body && this.#bodies.keep(body),
-      form: change.form,
-      mappingVersion: change.mappingVersion,
-      state: change.row === null ? 'declined' : 'applied',
-      code: null,
-      reason: null,
-      attempts: (before?.attempts ?? 0) + 1,
-    });
+    const before = this.get(change.clientId, change.eventId);
+    this.#put(before, this.#blocks.record(change, (before?.attempts ?? 0) + 1));
   }
 
   /** Drops the quarantine entry a replay began with, if it is not under the event's own id. */
   settle({ clientId, eventId, replayOf }: Change): void {
     if (replayOf === undefined || replayOf.key === eventId) return;
-    const entry = this.#entries.get(clientId, replayOf.key);
+    const entry = this.get(clientId, replayOf.key);
     if (entry?.state !== 'quarantined') return;
     this.#entries.delete(clientId, replayOf.key);
-    dropBody(entry);
+    entry.eraseBody();
     this.#count(clientId, -1);
   }
 
-  quarantine(refused: RefusedEvent): QuarantineVerdict {
-    if (this.isOutdated(refused)) return 'duplicate';
-    const { replayOf, ...event } = refused;
+  quarantine(event: RefusedEvent): QuarantineVerdict {
+    if (this.isOutdated(event)) return 'duplicate';
     const { clientId, eventId } = event;
     const place = quarantineKey(eventId === null ? undefined : this.get(clientId, eventId), event);
     if (place === 'duplicate') return 'duplicate';
-    const entry = this.#entries.get(clientId, place.key);
+    const entry = this.get(clientId, place.key);
     if (entry === undefined && (this.#quarantined.get(clientId) ?? 0) >= this.#quota) {
       return 'over_quota';
     }
-    const attempts = (entry?.attempts ?? 0) + 1;
-    // Not among those that are erased by age: it would hold their block.
-    const body = keepAlone(event.body);
-    this.#put(entry, { ...event, body, eventId: place.key, state: 'quarantined', attempts });
+    this.#put(entry, new QuarantinedEvent(event, place.key, (entry?.attempts ?? 0) + 1));
     return 'quarantined';
   }
 
   find(filter: EventFilter): readonly StoredEvent[] {
     return this.#entries
       .list()
-      .filter((entry) => matches(entry, filter))
-      .map((entry) => ({ ...entry, body: entry.body && read(entry.body) }));
+      .map((entry) => entry.toStoredEvent())
+      .filter((entry) => matches(entry, filter));
   }
 
   prune(policy: { readonly bodiesBefore?: Date; readonly keysBefore?: Date }): {
@@ -99,24 +75,22 @@ export class MemoryInbox {
     let bodies = 0;
     let keys = 0;
     for (const entry of this.#entries.list()) {
-      const { clientId, eventId } = entry;
       if (entry.state === 'quarantined') continue;
-      if (isBefore(entry, policy.keysBefore)) {
+      const isForgotten = isBefore(entry, policy.keysBefore);
+      if (!isForgotten && !(entry.hasBody && isBefore(entry, policy.bodiesBefore))) continue;
+      entry.eraseBody();
+      if (isForgotten) {
         keys++;
-        this.#entries.delete(clientId, eventId);
-        dropBody(entry);
-      } else if (entry.body !== null && isBefore(entry, policy.bodiesBefore)) {
-        bodies++;
-        dropBody(entry);
-      }
+        this.#entries.delete(entry.clientId, entry.eventId);
+      } else bodies++;
     }
     return { bodies, keys };
   }
 
   #put(before: KeptEvent | undefined, entry: KeptEvent): void {
-    const { clientId, eventId } = entry;
-    if (before !== undefined) dropBody(before);
-    this.#entries.set(clientId, eventId, entry);
+    const { clientId } = entry;
+    before?.eraseBody();
+    this.#entries.set(clientId, entry.eventId, entry);
     const change = quarantinedIn(entry) - quarantinedIn(before);
     if (change !== 0) this.#count(clientId, change);
   }
@@ -126,20 +100,15 @@ export class MemoryInbox {
   }
 }
 
-function dropBody(entry: KeptEvent): void {
-  if (entry.body !== null) erase(entry.body);
-  entry.body = null;
-}
-
 function quarantinedIn(entry: KeptEvent | undefined): 0 | 1 {
   return entry?.state === 'quarantined' ? 1 : 0;
 }
 
-function isBefore(entry: KeptEvent, moment: Date | undefined): boolean {
+function isBefore(entry: Pick<StoredEvent, 'receivedAt'>, moment: Date | undefined): boolean {
   return moment !== undefined && entry.receivedAt < moment.toISOString();
 }
 
-function matches(entry: KeptEvent, filter: EventFilter): boolean {
+function matches(entry: StoredEvent, filter: EventFilter): boolean {
   const { receivedFrom, receivedBefore, ...exact } = filter;
   for (const [member, value] of Object.entries(exact) as [keyof typeof exact, unknown][]) {
     if (value !== undefined && entry[member] !== value) return false;
