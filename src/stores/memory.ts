@@ -49,12 +49,13 @@ export function memoryStore(options: StoreOptions = {}): MemoryStore {
   function commitOne(change: Change): Verdict {
     const { clientId, eventId, row } = change;
     if (inbox.isOutdated(change)) return 'duplicate';
-    const claim = judgeClaim(inbox.get(clientId, eventId), change);
+    const before = inbox.get(clientId, eventId);
+    const claim = judgeClaim(before, change);
     if (claim === 'conflict') return 'conflict';
     inbox.settle(change);
     if (claim === 'duplicate') return 'duplicate';
     const applied = row === null || rows.apply(clientId, row);
-    inbox.record(change);
+    inbox.record(change, before);
     return applied ? 'applied' : 'stale';
   }
 
@@ -72,7 +73,8 @@ export function memoryStore(options: StoreOptions = {}): MemoryStore {
       }),
     record: (event) =>
       promised(() => {
-        inbox.record(event);
+        inbox.settle(event);
+        inbox.record(event, inbox.get(event.clientId, event.eventId));
       }),
     quarantine: (event) => promised(() => inbox.quarantine(event)),
     async *find(filter) {

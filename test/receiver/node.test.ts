@@ -46,8 +46,8 @@ type Body = NonNullable<ReturnType<typeof fromNode>['body']>;
 const WAYS: Readonly<Record<string, (body: Body) => unknown>> = {
   pushes: (body) => body,
   'is iterated over': (body) => {
-    const { [Symbol.asyncIterator]: iterate } = body as AsyncIterable<Uint8Array>;
-    return { [Symbol.asyncIterator]: iterate };
+    const chunks = body as AsyncIterable<Uint8Array>;
+    return { [Symbol.asyncIterator]: () => chunks[Symbol.asyncIterator]() };
   },
 };
 

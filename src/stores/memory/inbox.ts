@@ -31,10 +31,12 @@ export class MemoryInbox {
     );
   }
 
-  /** Writes down what was applied or declined, over whatever stands under its id. */
-  record(change: Change): void {
-    this.settle(change);
-    const before = this.get(change.clientId, change.eventId);
+  /**
+   * Writes down what was applied or declined.
+   *
+   * @param before - What stands under its id.
+   */
+  record(change: Change, before: KeptEvent | undefined): void {
     this.#put(before, this.#blocks.record(change, (before?.attempts ?? 0) + 1));
   }
 

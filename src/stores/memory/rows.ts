@@ -1,6 +1,7 @@
 import { SchemaError } from '../../errors.ts';
 import type { TableSpec } from '../../mapping/tables.ts';
-import { atVersion, mergeChanges, type Version, type VersionedValues, wins } from '../../merge.ts';
+import type { JsonValue } from '../../events.ts';
+import { atVersion, type Version, wins } from '../../merge.ts';
 import type { RowChange } from '../types.ts';
 import { ByClient } from './by-client.ts';
 import { identity } from './identity.ts';
@@ -8,12 +9,15 @@ import { identity } from './identity.ts';
 /** A row as a store in memory shows it: `client_id`, key, values, `his_versions`. */
 export type MemoryRow = Readonly<Record<string, unknown>>;
 
+type Values = Record<string, JsonValue>;
+type Versions = Record<string, Version>;
+
 interface Row {
   readonly clientId: string;
   readonly key: Readonly<Record<string, string>>;
-  values: VersionedValues['values'];
-  /** One for every column, as long as all events carried the same columns. */
-  versions: Version | VersionedValues['versions'];
+  values: Readonly<Values>;
+  /** One for every column, as long as all events carried the same columns; the values are the last one's. */
+  versions: Version | Versions;
 }
 
 interface Table {
@@ -59,9 +63,16 @@ export class MemoryRows {
       row.versions = version;
       return true;
     }
-    const versions = versionsOf(row);
-    Object.assign(row, mergeChanges({ values: row.values, versions }, atVersion(values, version)));
-    return columns.some((column) => wins(version, own(versions, column)));
+    const own = ownColumns(row);
+    let isNews = false;
+    for (const column of columns) {
+      const stored = Object.hasOwn(own.versions, column) ? own.versions[column] : undefined;
+      if (!wins(version, stored)) continue;
+      own.values[column] = values[column] as JsonValue;
+      own.versions[column] = version;
+      isNews = true;
+    }
+    return isNews;
   }
 
   /** The rows of a table, by client and key. */
@@ -71,7 +82,7 @@ export class MemoryRows {
       client_id: row.clientId,
       ...row.key,
       ...row.values,
-      his_versions: versionsOf(row),
+      his_versions: { ...versionsOf(row) },
     }));
   }
 
@@ -89,8 +100,17 @@ function hasSameColumns(values: Row['values'], columns: readonly string[]): bool
   );
 }
 
-function versionsOf({ values, versions }: Row): VersionedValues['versions'] {
-  return typeof versions === 'string' ? atVersion(values, versions).versions : versions;
+/** The values and versions of a row as objects of its own, to be changed in place. */
+function ownColumns(row: Row): { readonly values: Values; readonly versions: Versions } {
+  if (typeof row.versions === 'string') {
+    row.versions = versionsOf(row);
+    row.values = { ...row.values };
+  }
+  return { values: row.values, versions: row.versions };
+}
+
+function versionsOf({ values, versions }: Row): Versions {
+  return typeof versions === 'string' ? { ...atVersion(values, versions).versions } : versions;
 }
 
 /** What a row goes by among its client's. */
@@ -99,8 +119,4 @@ function idOf(columns: readonly string[], key: RowChange['key']): string {
   return only === undefined
     ? identity(...columns.map((column) => key[column] ?? ''))
     : (key[only] ?? '');
-}
-
-function own(versions: Readonly<Record<string, string>>, column: string): string | undefined {
-  return Object.hasOwn(versions, column) ? versions[column] : undefined;
 }
