@@ -34,8 +34,8 @@ export class EventBlocks {
     const end = bodyStart + (body?.length ?? 0);
     if (body !== null) block.set(body, bodyStart);
     if (block === this.#block) this.#end = end;
-    const place = { block, start, digestLength: digest.length, bodyStart, end };
-    return new RecordedEvent(change, this.#sharedType(change.type), attempts, place);
+    const type = this.#sharedType(change.type);
+    return new RecordedEvent(change, type, attempts, block, start, bodyStart, end);
   }
 
   /** One text for all events of a type, each of which was parsed with one of its own. */
@@ -49,15 +49,6 @@ export class EventBlocks {
   }
 }
 
-interface Place {
-  readonly block: Buffer;
-  readonly start: number;
-  /** Of the text before the body: the digest, and then the time. */
-  readonly digestLength: number;
-  readonly bodyStart: number;
-  readonly end: number;
-}
-
 /** An event that was applied or declined. */
 export class RecordedEvent {
   readonly clientId: string;
@@ -68,10 +59,23 @@ export class RecordedEvent {
   readonly #type: string;
   readonly #form: Change['form'];
   readonly #mappingVersion: string;
-  readonly #place: Place;
+  /** Where its digest, its time and its body lie. */
+  readonly block: Buffer;
+  readonly #start: number;
+  readonly #digestLength: number;
+  readonly #bodyStart: number;
+  readonly #end: number;
   #hasBody: boolean;
 
-  constructor(change: Change, type: string, attempts: number, place: Place) {
+  constructor(
+    change: Change,
+    type: string,
+    attempts: number,
+    block: Buffer,
+    start: number,
+    bodyStart: number,
+    end: number,
+  ) {
     this.clientId = change.clientId;
     this.eventId = change.eventId;
     this.receivedAt = change.receivedAt;
@@ -80,43 +84,41 @@ export class RecordedEvent {
     this.#type = type;
     this.#form = change.form;
     this.#mappingVersion = change.mappingVersion;
-    this.#place = place;
+    this.block = block;
+    this.#start = start;
+    this.#digestLength = change.digest.length;
+    this.#bodyStart = bodyStart;
+    this.#end = end;
     this.#hasBody = change.body !== null;
   }
 
   get digest(): string {
-    return this.#text().slice(0, this.#place.digestLength);
+    return this.#text().slice(0, this.#digestLength);
   }
 
   get hasBody(): boolean {
     return this.#hasBody;
   }
 
-  get block(): Buffer {
-    return this.#place.block;
-  }
-
   /** Overwrites the body: its block stays as long as any other event in it. */
   eraseBody(): void {
-    const { block, bodyStart, end } = this.#place;
-    block.fill(0, bodyStart, end);
+    this.block.fill(0, this.#bodyStart, this.#end);
     this.#hasBody = false;
   }
 
   toStoredEvent(): StoredEvent {
-    const { block, digestLength, bodyStart, end } = this.#place;
     const text = this.#text();
     return {
       clientId: this.clientId,
       eventId: this.eventId,
       type: this.#type,
-      occurredAt: text.slice(digestLength),
+      occurredAt: text.slice(this.#digestLength),
       receivedAt: this.receivedAt,
       state: this.state,
       code: null,
       reason: null,
-      digest: text.slice(0, digestLength),
-      body: this.#hasBody ? Uint8Array.from(block.subarray(bodyStart, end)) : null,
+      digest: text.slice(0, this.#digestLength),
+      body: this.#hasBody ? Uint8Array.from(this.block.subarray(this.#bodyStart, this.#end)) : null,
       form: this.#form,
       mappingVersion: this.#mappingVersion,
       attempts: this.attempts,
@@ -124,8 +126,7 @@ export class RecordedEvent {
   }
 
   #text(): string {
-    const { block, start, bodyStart } = this.#place;
-    return block.toString('utf8', start, bodyStart);
+    return this.block.toString('utf8', this.#start, this.#bodyStart);
   }
 }
 
