@@ -100,6 +100,7 @@ describe('the import graph', () => {
       [/^testing\//, /^node:assert\/strict$/],
       [/^(sqlite|outboxes\/sqlite)\//, /^node:(fs|path)$/],
       [/^receiver\/node\.ts$|^adapters\/express\.ts$/, /^node:http$/],
+      [/^receiver\/node\.ts$/, /^node:async_hooks$/],
       [/^receiver\/watch-mappings\.ts$/, /^node:fs$/],
       [/^adapters\/fastify\.ts$/, /^fastify$/],
       [/^schemas\/data-schemas\.ts$/, /^ajv(\/dist\/2020\.js)?$|^ajv-formats$/],

@@ -35,7 +35,8 @@ const sender = createSender({
         event.status,
         event.reasonCode,
       );
-      process.send?.('paused');
+      // The other worker may have said so first, and nobody listens any more.
+      process.send?.('paused', () => undefined);
     }
   },
 });
