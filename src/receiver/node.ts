@@ -87,6 +87,13 @@ function isTaken(request: NodeRequest): boolean {
   return request.readableDidRead || request.readableEnded || request.readableFlowing === true;
 }
 
+/** Whether a stream of HTTP/2 was cut off. Node reads on then by itself, as if someone had taken the body. */
+function isReset(request: IncomingMessage): boolean {
+  if (request.httpVersionMajor < 2) return false;
+  const { stream } = request as { readonly stream?: { readonly rstCode?: number | undefined } };
+  return (stream?.rstCode ?? 0) > 0;
+}
+
 /**
  * The request's chunks. Node's own iterator destroys the request, and with it the socket, when it
  * is left early; this lets go of it, so that an answer can still be sent.
@@ -132,8 +139,8 @@ function push(
   onEnd: (end: BodyEnd) => void,
 ): () => void {
   // Between the request's arrival and now the client was looked up, and the host was at work.
-  if (isTaken(request)) {
-    onEnd('no_bytes');
+  if (isReset(request) || isTaken(request)) {
+    onEnd(isReset(request) ? 'aborted' : 'no_bytes');
     return () => undefined;
   }
   let isOver = false;

@@ -1,3 +1,7 @@
+// As it was when this was loaded: one that a test has put in its place, and may never run, would hold up every
+// request after it, too.
+const { setImmediate } = globalThis;
+
 let next: Promise<void> | undefined;
 let isRunning = false;
 

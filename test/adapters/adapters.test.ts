@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate as nextCheck } from 'node:timers/promises';
 import Fastify from 'fastify';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { expressReceiver } from '../../src/adapters/express.ts';
@@ -293,6 +295,66 @@ describe('HTTP/2', () => {
     expect(await send('x'.repeat(500_000))).toBe(413);
     expect(await send(SAMPLE_REQUEST)).toBe(200);
     await vi.waitUntil(() => open.size === 0, { timeout: 10_000 });
+  });
+});
+
+describe('a stream of HTTP/2 that is cut off', () => {
+  /** Node's own client would end the stream before it resets it. */
+  function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(payload.length, 0, 3);
+    head.writeUInt8(type, 3);
+    head.writeUInt8(flags, 4);
+    head.writeUInt32BE(stream, 5);
+    return Buffer.concat([head, payload]);
+  }
+
+  const text = (value: string): Buffer =>
+    Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
+  const lines = {
+    ':method': 'POST',
+    ':scheme': 'http',
+    ':authority': 'x',
+    ':path': '/his/receive',
+    'content-type': 'application/json',
+    // A sandbox client may leave the signature out, which a part of a body would not have.
+    authorization: 'Bearer sandbox',
+  };
+  const headers = Object.entries(lines).flatMap(([name, value]) => [
+    Buffer.from([0]),
+    text(name),
+    text(value),
+  ]);
+  const begun = Buffer.concat([
+    Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+    frame(4, 0, 0, Buffer.alloc(0)),
+    frame(1, 4, 1, Buffer.concat(headers)),
+    frame(0, 0, 1, Buffer.from(SAMPLE_REQUEST.slice(0, 20))),
+  ]);
+  const cancel = frame(3, 0, 1, Buffer.from([0, 0, 0, 8]));
+
+  it.each(['at once', 'later', 'with its connection'])('was aborted: %s', async (when) => {
+    const { receiver, store, results } = fixture({ limits: LIMITS });
+    const app = Fastify({ http2: true });
+    await app.register(fastifyReceiver, { receiver });
+    const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
+    const socket = connect(Number(port), '127.0.0.1');
+    cleanUps.push(async () => {
+      socket.destroy();
+      await app.close();
+    });
+    socket.write(when === 'at once' ? Buffer.concat([begun, cancel]) : begun);
+    await once(app.server, 'request');
+    if (when !== 'at once') {
+      // The receiver begins in the turn after.
+      await nextCheck();
+      await nextCheck();
+      if (when === 'later') socket.write(cancel);
+      else socket.destroy();
+    }
+    await vi.waitUntil(() => results.length > 0);
+    expect(results.map(({ code }) => code)).toEqual(['request_timeout']);
+    expect(await store.find({})[Symbol.asyncIterator]().next()).toMatchObject({ done: true });
   });
 });
 

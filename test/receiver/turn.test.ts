@@ -26,6 +26,16 @@ describe('turn', () => {
     expect(order).toEqual(['tick', 'before', 'a', 'b']);
   });
 
+  it('needs no clock of a test, which may stop before it has come', async () => {
+    vi.useFakeTimers();
+    const early = turn();
+    afterTurn(() => order.push('after'));
+    const order: string[] = [];
+    vi.useRealTimers();
+    await Promise.all([early, turn()]);
+    expect(order).toEqual(['after']);
+  });
+
   it('is another one for who comes later', async () => {
     const first = turn();
     expect(turn()).toBe(first);
