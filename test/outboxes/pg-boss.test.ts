@@ -443,6 +443,22 @@ run('pgBossOutbox', () => {
       expect(await all(queue)).toEqual([]);
     });
 
+    it.each([true, false])(
+      'has no copy where somebody gave the queue ours for its dead letters (listed: %s)',
+      async (listed) => {
+        const { outbox, queue } = open();
+        await outbox.count();
+        await boss.updateQueue(queue, { deadLetter: `${queue}-dead` });
+        await enqueue(outbox);
+        await giveUp(outbox, queue);
+        expect(await jobs(`${queue}-dead`)).toHaveLength(1);
+        if (listed) expect(await outbox.count()).toEqual({ queued: 0, dead: 1 });
+        await enqueue(outbox, { ...EVENT, body: '{}' });
+        expect(await outbox.redrive({}, { now: Date.now() })).toBe(0);
+        expect(JSON.stringify(await all(queue))).not.toContain('P456');
+      },
+    );
+
     it('is given up as often as it is redriven', async () => {
       const { outbox, queue } = await openGivenUp();
       for (let round = 0; round < 2; round++) {

@@ -30,8 +30,13 @@ interface DeadRow {
  */
 export async function gatherDead(db: PgBossDb, { schema, queue, dead }: Place): Promise<void> {
   await db.executeSql(
+    // pg-boss has made a copy of those whose queue somebody gave this one for its dead letters: they stay one.
     // `completed_on` has an index.
-    `UPDATE ${schema}.job SET name = $2, state = 'created', output = NULL,
+    `WITH given_up AS (SELECT id FROM ${schema}.job
+        WHERE name = $1 AND completed_on IS NOT NULL AND state = 'failed' AND data->>'life' IS NOT NULL),
+      copies AS (DELETE FROM ${schema}.job c USING given_up g
+        WHERE c.name = $2 AND c.source_name = $1 AND c.source_id = g.id)
+      UPDATE ${schema}.job SET name = $2, state = 'created', output = NULL,
         source_name = $1, source_id = id, source_created_on = created_on,
         start_after = ${schema}.job_now(), created_on = completed_on, completed_on = NULL,
         keep_until = ${schema}.job_now() + $3::int * interval '1s', ${SET_SETTINGS}

@@ -86,12 +86,17 @@ interface Known {
 /** Finds which of these jobs the queue holds, and deletes those that are over. */
 async function findKnown(
   db: PgBossDb,
-  { schema, queue }: Place,
+  { schema, queue, dead }: Place,
   ids: readonly string[],
 ): Promise<readonly Known[]> {
   const known = (await rowsOf(db, KNOWN(schema), [queue, ids])) as Known[];
   const over = known.filter(({ is_over }) => is_over).map(({ id }) => id);
   await deleteJobs(db, schema, queue, over, `AND state > 'active'`);
+  // What pg-boss gave up has a copy where somebody gave the queue this one for its dead letters.
+  if (over.length > 0) {
+    const sql = `DELETE FROM ${schema}.job WHERE name = $1 AND source_name = $2 AND source_id = ANY($3::uuid[])`;
+    await db.executeSql(sql, [dead, queue, over]);
+  }
   return known.filter(({ is_over }) => !is_over);
 }
 
