@@ -1,6 +1,6 @@
 /**
- * What Express and Fastify have in common: Node's own request and response. Only types of
- * `node:http` are imported.
+ * What Express and Fastify have in common: Node's own request and response. Of `node:http`, only types
+ * are imported.
  */
 import { executionAsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
