@@ -30,14 +30,8 @@ import type {
 } from './pg-boss/boss.ts';
 import { Batches } from './pg-boss/batches.ts';
 import { discardDead, findDead, gatherDead, type PageEnd, redriveDead } from './pg-boss/dead.ts';
-import {
-  claimDue,
-  countEvents,
-  enqueueEvents,
-  extendClaims,
-  rowsOf,
-  settleClaims,
-} from './pg-boss/jobs.ts';
+import { claimDue, countEvents, enqueueEvents, rowsOf } from './pg-boss/jobs.ts';
+import { extendClaims, settleClaims } from './pg-boss/settle.ts';
 import { FOREVER, type Place, prepareQueues } from './pg-boss/queues.ts';
 import { dbOf, guarded, inTime, inTransaction, isQueueGone } from './pg-boss/storage.ts';
 
