@@ -79,10 +79,18 @@ describe('afterTurn', () => {
 });
 
 describe('requests that come together', () => {
-  it('are committed together', async () => {
+  it('are committed together, their bodies taken whole', async () => {
     const { receiver, store } = fixture();
     const commit = vi.spyOn(store, 'commit');
-    const server = createServer(expressReceiver(receiver)).listen(0, '127.0.0.1');
+    const listened: string[] = [];
+    const handle = expressReceiver(receiver);
+    const server = createServer((request, response) => {
+      vi.spyOn(request, 'on').mockImplementation((name) => {
+        listened.push(String(name));
+        return request;
+      });
+      handle(request, response);
+    }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
     onTestFinished(async () => {
@@ -106,5 +114,7 @@ describe('requests that come together', () => {
     expect(commit.mock.calls.map(([batch]) => batch.map(({ eventId }) => eventId))).toEqual([
       ['e0', 'e1', 'e2', 'e3', 'e4', 'e5', 'e6', 'e7'],
     ]);
+    // By their turn they are there: nothing has to be listened for.
+    expect(listened).toEqual([]);
   });
 });

@@ -26,6 +26,21 @@ describe('memoryStore', () => {
   });
 });
 
+describe('the rows of memoryStore', () => {
+  it('are its own: no event changes what an earlier one was handed in with', async () => {
+    const store = memoryStore();
+    await store.prepare([APPOINTMENT]);
+    const first = changeOf({ id: 'e1', values: { status: 'x', room: 'r' } });
+    await store.commit([first], {});
+    const [before] = store.rows('appointment');
+    await store.commit([changeOf({ id: 'e2', values: { status: 'y' } })], {});
+    await store.commit([changeOf({ id: 'e3', values: { note: 'n' } })], {});
+    expect(first.row?.values).toEqual({ status: 'x', room: 'r' });
+    expect(before).toMatchObject({ status: 'x', room: 'r' });
+    expect(store.rows('appointment')).toMatchObject([{ status: 'y', room: 'r', note: 'n' }]);
+  });
+});
+
 describe("memoryStore as a composed store's inbox", () => {
   it('records what was applied or declined, over whatever stands under its id', async () => {
     const store = memoryStore({ quarantineQuota: 1 });

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { postgresStore } from '../../src/stores/postgres.ts';
 import { APPOINTMENT, changeOf } from '../../src/testing/changes.ts';
 import type { Change } from '../../src/stores/types.ts';
@@ -128,6 +129,28 @@ describe.skipIf(missingPostgres !== false)('postgresStore on a connection of its
       expect(await planned()).toBe(0);
       for (let i = 0; i < 8; i++) await commit({ status: 'x' });
       expect(await planned()).toBe(1);
+    } finally {
+      await store.close();
+      await database.end();
+    }
+  });
+
+  it('commits a batch with declined events, and of several tables, by one statement', async () => {
+    const database = await openPostgres({ max: 1 });
+    const store = postgresStore({ pool: database.pool, schema: 'auto' });
+    try {
+      await store.prepare([APPOINTMENT, { ...APPOINTMENT, table: 'visit' }]);
+      const change = (id: string) => changeOf({ id, key: id, values: { status: id } });
+      const visit = change('c');
+      const query = vi.spyOn(Client.prototype, 'query');
+      const verdicts = await store.commit([
+        { ...change('a'), row: null },
+        change('b'),
+        { ...visit, row: { ...visit.row!, table: 'visit' } },
+      ]);
+      expect(query).toHaveBeenCalledOnce();
+      query.mockRestore();
+      expect(verdicts).toEqual(['applied', 'applied', 'applied']);
     } finally {
       await store.close();
       await database.end();

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { memoryStore } from '../../src/stores/memory.ts';
 import { sqliteStore } from '../../src/stores/sqlite.ts';
 import type { Change, InboxStore, StoredEvent } from '../../src/stores/types.ts';
@@ -150,5 +150,63 @@ describe('a batch of sqliteStore', () => {
       expect(await store.commit([{ ...change, replayOf }])).toEqual(['applied']);
       expect(await store.commit([change])).toEqual(['duplicate']);
     }
+  });
+});
+
+describe('a large batch with a replay in it', () => {
+  it('judges the replay by what stands when it comes to it', async () => {
+    const store = sqliteStore({ path: ':memory:' });
+    onTestFinished(() => store.close());
+    await store.prepare([APPOINTMENT]);
+    // Both wait under the digest of their body: one is replaced before it is replayed.
+    const late = changeOf({ id: 'late' });
+    const fresh = changeOf({ id: 'fresh' });
+    for (const change of [late, fresh]) {
+      await store.quarantine(refusalOf(change, { eventId: null, digest: null }));
+    }
+    const keyOf = async (change: Change): Promise<string> => {
+      const bodies = (await entriesOf(store)).map(({ eventId, body }) => [eventId, String(body)]);
+      return bodies.find(([, body]) => body === String(change.body))![0]!;
+    };
+    const others = Array.from({ length: 8 }, (_, i) => changeOf({ id: `e${String(i)}` }));
+    const verdicts = await store.commit([
+      { ...late, replayOf: { key: await keyOf(late), attempts: 2 } },
+      { ...fresh, replayOf: { key: await keyOf(fresh), attempts: 1 } },
+      ...others,
+    ]);
+    expect(verdicts.slice(0, 2)).toEqual(['duplicate', 'applied']);
+    const entries = await entriesOf(store);
+    expect(
+      entries.filter(({ state }) => state === 'quarantined').map(({ body }) => String(body)),
+    ).toEqual(['body of late']);
+    expect(entries.map(({ eventId }) => eventId)).not.toContain('late');
+  });
+});
+
+describe('a large batch that was committed before', () => {
+  const batch = Array.from({ length: 8 }, (_, i) => changeOf({ id: `e${String(i)}` }));
+
+  it('is one of duplicates, though a trigger drops what the inbox has', async () => {
+    const { store } = openInbox({
+      more: `CREATE TRIGGER known BEFORE INSERT ON his_events
+        WHEN EXISTS (SELECT 1 FROM his_events WHERE event_id = NEW.event_id)
+        BEGIN SELECT RAISE(IGNORE); END`,
+    });
+    await store.prepare([APPOINTMENT]);
+    await store.commit(batch);
+    expect(await store.commit(batch)).toEqual(batch.map(() => 'duplicate'));
+  });
+
+  it('is judged in its own transaction, not rolled back and begun again', async () => {
+    const database = new DatabaseSync(':memory:');
+    onTestFinished(() => {
+      database.close();
+    });
+    const store = sqliteStore({ database });
+    await store.prepare([APPOINTMENT]);
+    await store.commit(batch);
+    const exec = vi.spyOn(database, 'exec');
+    expect(await store.commit(batch)).toEqual(batch.map(() => 'duplicate'));
+    expect(exec.mock.calls.flat()).toEqual(['BEGIN IMMEDIATE', 'COMMIT']);
   });
 });
