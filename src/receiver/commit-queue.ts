@@ -1,6 +1,6 @@
+import { Deadlines, type Timed } from '../deadlines.ts';
 import { StorageError } from '../errors.ts';
 import type { Change, EventStore, Verdict } from '../stores/types.ts';
-import { type Deadline, Deadlines } from './deadlines.ts';
 import { afterTurn } from './turn.ts';
 
 /** Bounds of a {@link CommitQueue}. */
@@ -22,13 +22,33 @@ const SHARE = 32;
 /** How long a small commit is held back while a larger one is in work, in milliseconds. */
 const HELD_BACK = 20;
 
-interface Waiting {
+/** An event that waits for its commit, or for its end. */
+class Waiting implements Timed {
+  place = 0;
+  deadline = 0;
   readonly change: Change;
   readonly settle: (verdict: Verdict) => void;
   readonly fail: (error: Error) => void;
-  readonly deadline: Deadline;
   /** The commit that has it in work. */
   commit: Commit | undefined;
+  isGivenUp = false;
+  readonly #giveUp: (waiting: Waiting) => void;
+
+  constructor(
+    change: Change,
+    settle: Waiting['settle'],
+    fail: Waiting['fail'],
+    giveUp: (waiting: Waiting) => void,
+  ) {
+    this.change = change;
+    this.settle = settle;
+    this.fail = fail;
+    this.#giveUp = giveUp;
+  }
+
+  onPassed(): void {
+    this.#giveUp(this);
+  }
 }
 
 interface Commit {
@@ -44,6 +64,7 @@ interface Commit {
  * queue commits once the requests that arrived together have all been read; while the store has as
  * many commits in work as it takes, or more events in work than are queued, events gather for the
  * next: commits wait for one disk, one after another, so a small one delays the large one behind it.
+ * None takes more than its share of all, or one would have nothing to write while the other is answered.
  * An event whose deadline passes is **given up**: its request
  * fails; if it was queued it is dropped, if it was in work the commit goes on unheard, because the
  * sender will send the event again and find it a duplicate if it was committed after all.
@@ -51,8 +72,7 @@ interface Commit {
 export class CommitQueue {
   readonly #store: EventStore;
   readonly #limits: CommitQueueLimits;
-  readonly #deadlines: Deadlines;
-  /** No Set, for the reason that {@link Deadlines} are none. */
+  readonly #deadlines = new Deadlines();
   readonly #queued: Waiting[] = [];
   /** Commits in work, and their events. */
   #commits = 0;
@@ -63,7 +83,11 @@ export class CommitQueue {
   constructor(store: EventStore, limits: CommitQueueLimits) {
     this.#store = store;
     this.#limits = limits;
-    this.#deadlines = new Deadlines(limits.storeTimeout);
+  }
+
+  /** How many commits the store takes at the same time. */
+  get #atOnce(): number {
+    return this.#store.concurrency ?? 1;
   }
 
   /** Whether another event would be one too many. */
@@ -78,10 +102,8 @@ export class CommitQueue {
    */
   commit(change: Change): Promise<Verdict> {
     return new Promise((settle, fail) => {
-      const deadline = this.#deadlines.begin(() => {
-        this.#giveUp(waiting);
-      });
-      const waiting: Waiting = { change, settle, fail, deadline, commit: undefined };
+      const waiting = new Waiting(change, settle, fail, this.#giveUp);
+      this.#deadlines.begin(waiting, this.#limits.storeTimeout);
       this.#queued.push(waiting);
       this.#wake();
     });
@@ -99,7 +121,7 @@ export class CommitQueue {
 
   /** Starts as many commits as the store takes and are worth it, and shares out what is queued. */
   #begin(): void {
-    const free = (this.#store.concurrency ?? 1) - this.#commits;
+    const free = this.#atOnce - this.#commits;
     if (free <= 0 || this.#queued.length === 0) return;
     if (this.#queued.length < this.#inWork) {
       // One that hangs must not hold up the events behind.
@@ -116,7 +138,9 @@ export class CommitQueue {
   #start(commits: number): void {
     clearTimeout(this.#holding);
     this.#holding = undefined;
-    const share = Math.ceil(this.#queued.length / commits);
+    // About as large as the others, so that one is read and answered while the next is written.
+    const even = Math.ceil((this.#queued.length + this.#inWork) / this.#atOnce);
+    const share = Math.min(Math.ceil(this.#queued.length / commits), Math.max(SHARE, even));
     for (let i = 0; i < commits && this.#queued.length > 0; i++) {
       void this.#commitNext(Math.min(share, this.#limits.batchSize));
     }
@@ -124,12 +148,14 @@ export class CommitQueue {
     this.#wake();
   }
 
-  #giveUp(waiting: Waiting): void {
+  readonly #giveUp = (waiting: Waiting): void => {
     const { storeTimeout } = this.#limits;
+    this.#deadlines.end(waiting);
+    waiting.isGivenUp = true;
     waiting.fail(new StorageError(`The store did not answer within ${String(storeTimeout)} ms.`));
     if (waiting.commit === undefined) this.#queued.splice(this.#queued.indexOf(waiting), 1);
     else if (--waiting.commit.waiting === 0) waiting.commit.controller.abort();
-  }
+  };
 
   async #commitNext(size: number): Promise<void> {
     const batch = this.#queued.splice(0, countNext(this.#queued, size));
@@ -137,32 +163,35 @@ export class CommitQueue {
     for (const waiting of batch) waiting.commit = commit;
     this.#commits++;
     this.#inWork += batch.length;
+    const result = await this.#ask(batch, commit.controller.signal);
+    this.#commits--;
+    this.#inWork -= batch.length;
+    // A store that takes several works elsewhere, and would be idle while the answers are written.
+    if (this.#atOnce > 1) this.#begin();
+    batch.forEach((waiting, index) => {
+      if (!waiting.isGivenUp) this.#deadlines.end(waiting);
+      if (result instanceof Error) waiting.fail(result);
+      else waiting.settle(result[index] as Verdict);
+    });
+    this.#wake();
+  }
+
+  /** The verdicts on a batch, or why there are none. */
+  async #ask(batch: readonly Waiting[], signal: AbortSignal): Promise<readonly Verdict[] | Error> {
     try {
-      const { signal } = commit.controller;
       const changes = batch.map(({ change }) => change);
       // A store that hangs must not hold up the events behind.
-      const verdicts = await Promise.race([
+      const verdicts: readonly unknown[] = await Promise.race([
         this.#store.commit(changes, { signal }),
         givenUp(signal),
       ]);
-      if (
-        verdicts.length !== batch.length ||
-        (verdicts as readonly unknown[]).includes(undefined)
-      ) {
-        throw new StorageError('The store did not give a verdict for each change.');
-      }
-      batch.forEach(({ settle }, index) => {
-        settle(verdicts[index] as Verdict);
-      });
+      return verdicts.length === batch.length && !verdicts.includes(undefined)
+        ? (verdicts as readonly Verdict[])
+        : new StorageError('The store did not give a verdict for each change.');
     } catch (error) {
-      const failure =
-        error instanceof Error ? error : new StorageError('The store failed.', { cause: error });
-      for (const { fail } of batch) fail(failure);
-    } finally {
-      for (const { deadline } of batch) this.#deadlines.end(deadline);
-      this.#commits--;
-      this.#inWork -= batch.length;
-      this.#wake();
+      return error instanceof Error
+        ? error
+        : new StorageError('The store failed.', { cause: error });
     }
   }
 }
@@ -178,9 +207,11 @@ function givenUp(signal: AbortSignal): Promise<never> {
 /** How many come next: so many at most, and so many bytes. */
 function countNext(queued: readonly Waiting[], most: number): number {
   let bytes = 0;
-  for (const [index, { change }] of queued.entries()) {
+  let count = 0;
+  for (const { change } of queued) {
     bytes += change.body?.byteLength ?? 0;
-    if (index > 0 && (index >= most || bytes > BATCH_BYTES)) return index;
+    if (count > 0 && (count >= most || bytes > BATCH_BYTES)) break;
+    count++;
   }
-  return queued.length;
+  return count;
 }

@@ -2,7 +2,7 @@ import type { Fault } from '../errors.ts';
 import type { SignedRequest } from './request.ts';
 import { judgeStatus, type Judgement, parseRetryAfter } from './answer.ts';
 import { type AnswerBody, readBounded, type Reading } from './body.ts';
-import type { Deadlines, Timed } from './deadlines.ts';
+import type { Deadlines, Timed } from '../deadlines.ts';
 
 /**
  * What is used of `fetch`: the platform's, or one of the host's own, through a proxy or with client

@@ -6,7 +6,7 @@ import type { Endpoint, TimedAttempt } from './endpoint.ts';
 import type { PreparedEvent } from './event.ts';
 import type { Envelope } from '../events.ts';
 import { type LifecycleListener, tell } from './lifecycle.ts';
-import { type Placed, Underway } from './underway.ts';
+import { type Placed, Underway } from '../underway.ts';
 
 /** That an event is with the receiver. */
 export interface Receipt {

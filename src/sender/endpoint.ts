@@ -8,7 +8,7 @@ import {
   provideCredentials,
   SECRET_OWNER,
 } from './credentials.ts';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines } from '../deadlines.ts';
 import type { PreparedEvent } from './event.ts';
 import { EndpointGate, type Pass, type ProbePolicy } from './gate.ts';
 import { type LifecycleListener, tell } from './lifecycle.ts';

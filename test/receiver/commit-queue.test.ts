@@ -90,6 +90,23 @@ describe('CommitQueue', () => {
     await Promise.all(many);
   });
 
+  it('leaves what would make one commit larger than the other', async () => {
+    const { batches, store } = gatedStore();
+    const limits = { ...LIMITS, batchSize: 100, queueSize: 100 };
+    const queue = new CommitQueue({ ...store, concurrency: 2 }, limits);
+    const ids = Array.from({ length: 63 }, (_, i) => String(i));
+    const verdicts = changes(...ids.slice(0, 15)).map((change) => queue.commit(change));
+    await count(batches, 1);
+    verdicts.push(...changes(...ids.slice(15)).map((change) => queue.commit(change)));
+    await count(batches, 2);
+    batches[1]!.finish();
+    await count(batches, 3);
+    for (const { finish } of batches) finish();
+    await Promise.all(verdicts);
+    expect(batches.map((batch) => batch.ids.length)).toEqual([15, 32, 16]);
+    expect(batches.flatMap((batch) => batch.ids)).toEqual(ids);
+  });
+
   it('begins no commit beside a larger one, unless that one takes long', async () => {
     const { batches, store } = gatedStore();
     const queue = new CommitQueue({ ...store, concurrency: 2 }, { ...LIMITS, queueSize: 100 });
@@ -110,6 +127,34 @@ describe('CommitQueue', () => {
     await Promise.all(all);
     expect(batches.map(({ ids }) => ids)).toEqual([['a', 'b', 'c'], ['d', 'e', 'f'], ['g']]);
   });
+
+  it.each([
+    [2, ['commit ab', 'commit c', 'answer a', 'answer b', 'answer c']],
+    [1, ['commit ab', 'answer a', 'answer b', 'commit c', 'answer c']],
+  ])(
+    'has a store that takes %i at once begin before or after it answers',
+    async (concurrency, expected) => {
+      const steps: string[] = [];
+      const { batches, store } = gatedStore();
+      const commit: EventStore['commit'] = (batch, options) => {
+        steps.push(`commit ${batch.map(({ eventId }) => eventId).join('')}`);
+        return store.commit(batch, options);
+      };
+      const queue = new CommitQueue({ ...store, commit, concurrency }, LIMITS);
+      const answer = (id: string) =>
+        queue.commit(changes(id)[0]!).then(() => steps.push(`answer ${id}`));
+      const answers = [answer('a'), answer('b')];
+      await count(batches, 1);
+      answers.push(answer('c'));
+      // It is held back, because more are in work.
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      batches[0]!.finish();
+      await count(batches, 2);
+      batches[1]!.finish();
+      await Promise.all(answers);
+      expect(steps).toEqual(expected);
+    },
+  );
 
   it('bounds a batch in bytes too, and commits a body beyond that alone', async () => {
     const { batches, store } = gatedStore();
@@ -195,6 +240,42 @@ describe('CommitQueue', () => {
     expect(batches[1]!.ids).toEqual(['c']);
     batches[1]!.finish();
     expect(await next).toBe('applied');
+  });
+
+  it('gives each event its own time, whatever commit it is in', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      const { batches, store } = gatedStore();
+      const queue = new CommitQueue(store, { ...LIMITS, storeTimeout: 100 });
+      const steps: string[] = [];
+      const commit = (id: string) =>
+        queue.commit(changes(id)[0]!).then(
+          () => steps.push(`${id} applied`),
+          () => steps.push(`${id} given up`),
+        );
+      const work = [commit('a')];
+      await count(batches, 1);
+      work.push(commit('b'));
+      vi.advanceTimersByTime(60);
+      work.push(commit('c'));
+      batches[0]!.finish();
+      await count(batches, 2);
+      vi.advanceTimersByTime(50);
+      work.push(commit('d'));
+      await work[1];
+      batches[1]!.finish();
+      await count(batches, 3);
+      // Less than the rest of its time: waiting for a commit lets some of it pass, too.
+      vi.advanceTimersByTime(80);
+      await work[2];
+      expect(steps).toEqual(['a applied', 'b given up', 'c applied']);
+      vi.advanceTimersByTime(20);
+      await Promise.all(work);
+      expect(steps.at(-1)).toBe('d given up');
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('commits nothing of what was given up while it was queued', async () => {

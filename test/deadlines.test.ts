@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Deadlines, type Timed } from '../../src/sender/deadlines.ts';
+import { Deadlines, type Timed } from '../src/deadlines.ts';
 
 describe('Deadlines', () => {
   let passed: string[];

@@ -9,8 +9,8 @@ export interface Timed extends Placed {
 }
 
 /**
- * Deadlines under one timer. One for each attempt would be set and cleared with every event, and fire with
- * hardly any.
+ * Deadlines under one timer. One for each attempt or commit would be set and cleared with every event, and
+ * fire with hardly any.
  */
 export class Deadlines {
   readonly #open = new Underway<Timed>();
