@@ -36,9 +36,9 @@ export type ExpressHandler = (
 export function expressReceiver(receiver: Receiver): ExpressHandler {
   assertReceiver(receiver);
   return (request, response, next) => {
-    receiver
-      .receive(fromNode(request))
-      .then((answer) => {
+    const fail = (error: unknown): void => next?.(error);
+    receiver.receive(fromNode(request)).then((answer) => {
+      try {
         if (response.headersSent) return;
         lingerAfter(request, response);
         response.statusCode = answer.status;
@@ -46,7 +46,9 @@ export function expressReceiver(receiver: Receiver): ExpressHandler {
         for (const name of Object.keys(headers)) response.setHeader(name, headers[name] as string);
         response.setHeader('content-length', Buffer.byteLength(answer.body));
         response.end(answer.body);
-      })
-      .catch((error: unknown) => next?.(error));
+      } catch (error) {
+        fail(error);
+      }
+    }, fail);
   };
 }

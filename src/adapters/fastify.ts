@@ -81,6 +81,9 @@ function answerWith(receiver: Receiver) {
     const raw = request.raw as NodeRequest;
     const incoming = fromNode(raw);
     const { rawBody } = request as { rawBody?: unknown };
+    const fail = (error: unknown): void => {
+      if (!reply.sent) reply.send(error);
+    };
     receiver
       .receive(
         incoming.body === undefined
@@ -88,11 +91,12 @@ function answerWith(receiver: Receiver) {
           : incoming,
       )
       .then((response) => {
-        lingerAfter(raw, reply.raw);
-        reply.code(response.status).headers(headersFor(raw, response)).send(response.body);
-      })
-      .catch((error: unknown) => {
-        if (!reply.sent) reply.send(error);
-      });
+        try {
+          lingerAfter(raw, reply.raw);
+          reply.code(response.status).headers(headersFor(raw, response)).send(response.body);
+        } catch (error) {
+          fail(error);
+        }
+      }, fail);
   };
 }

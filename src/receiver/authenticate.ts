@@ -1,28 +1,26 @@
 import { isInForce, matchSecret } from '../signature.ts';
 import type { CompiledClient } from './clients.ts';
 import type { Delivery } from './draft.ts';
-import { headerValues, type RequestHeaders } from './headers.ts';
+import type { ReceiverHeaders } from './headers.ts';
 import type { About } from './report.ts';
 import { REFUSALS, type Refusal } from './responses.ts';
 
 /** Why a body is not one of the client's, where it is not. */
 export function authenticate(
   { body, receivedAt }: Delivery,
-  headers: RequestHeaders,
+  headers: ReceiverHeaders,
   client: CompiledClient,
   about: About,
 ): Refusal | undefined {
-  const signatures = headerValues(headers, 'buktor-signature');
+  const signature = headers['buktor-signature'];
   const signedWith =
-    signatures.length === 1
-      ? matchSecret(body, signatures[0], client.secrets, receivedAt)
+    typeof signature === 'string'
+      ? matchSecret(body, signature, client.secrets, receivedAt)
       : undefined;
   about.signedWith = signedWith;
-  if (!isInForce(signedWith) && !(signatures.length === 0 && client.isSandbox)) {
+  if (!isInForce(signedWith) && !(signature === undefined && client.isSandbox)) {
     return REFUSALS.unauthorized;
   }
-  const claimed = headerValues(headers, 'client-id');
-  return claimed.length > 1 || claimed.some((id) => id !== client.id)
-    ? REFUSALS.clientMismatch
-    : undefined;
+  const claimed = headers['client-id'];
+  return claimed === undefined || claimed === client.id ? undefined : REFUSALS.clientMismatch;
 }

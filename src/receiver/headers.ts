@@ -8,71 +8,114 @@ export type RequestHeaders =
   | readonly string[]
   | Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** All values of a header; none where it is missing. */
-export function headerValues(headers: RequestHeaders, name: string): readonly string[] {
-  if (isLines(headers)) return valuesOf(headers, name);
-  if (isWebHeaders(headers)) return toList(headers.get(name));
-  let values = NONE;
-  // All of them, or else another spelling would hide a second line.
-  for (const key of Object.keys(headers)) {
-    if (isNamed(key, name)) values = join(values, toList(headers[key]));
+/** What a header has on its lines: nothing where it is missing, a text where there is one, else a list of them. */
+export type Lines = string | readonly string[] | undefined;
+
+/** The headers that a receiver looks at. */
+export interface ReceiverHeaders {
+  authorization: Lines;
+  'buktor-signature': Lines;
+  'client-id': Lines;
+  'content-encoding': Lines;
+  'content-length': Lines;
+  'content-type': Lines;
+}
+
+type Name = keyof ReceiverHeaders;
+
+/** Names by their length, since few others have the same. */
+const NAMES: readonly (readonly Name[])[] = byLength([
+  'authorization',
+  'buktor-signature',
+  'client-id',
+  'content-encoding',
+  'content-length',
+  'content-type',
+]);
+
+function byLength(names: readonly Name[]): readonly (readonly Name[])[] {
+  const longest = Math.max(...names.map(({ length }) => length));
+  return Array.from({ length: longest + 1 }, (_, length) =>
+    names.filter((name) => name.length === length),
+  );
+}
+
+/** Finds all lines of the headers that a receiver looks at, in one go. */
+export function readHeaders(headers: RequestHeaders): ReceiverHeaders {
+  const found: ReceiverHeaders = {
+    authorization: undefined,
+    'buktor-signature': undefined,
+    'client-id': undefined,
+    'content-encoding': undefined,
+    'content-length': undefined,
+    'content-type': undefined,
+  };
+  if (isLines(headers)) {
+    for (let i = 0; i < headers.length; i += 2) add(found, headers[i], headers[i + 1]);
+  } else if (isWebHeaders(headers)) {
+    for (const name of Object.keys(found) as Name[]) found[name] = toLines(headers.get(name));
+  } else {
+    for (const key of Object.keys(headers)) add(found, key, headers[key]);
   }
-  return values;
+  return found;
 }
 
-function valuesOf(lines: readonly unknown[], name: string): readonly string[] {
-  let values = NONE;
-  for (let i = 0; i < lines.length; i += 2) {
-    if (isNamed(lines[i], name)) values = join(values, toList(lines[i + 1]));
+/** What an adapter of the host's own puts there may be anything. */
+function add(found: ReceiverHeaders, key: unknown, value: unknown): void {
+  if (typeof key !== 'string' || key.length >= NAMES.length) return;
+  for (const name of NAMES[key.length] as readonly Name[]) {
+    if (isNamed(key, name)) found[name] = join(found[name], toLines(value));
   }
-  return values;
 }
 
-/** Few names have the length of the one that is looked for, so hardly one is put in lower case. */
-function isNamed(key: unknown, name: string): boolean {
-  if (typeof key !== 'string' || key.length !== name.length) return false;
-  return key === name || key.toLowerCase() === name;
+/** Whether a text of the same length is a name, whatever the case of its letters. */
+function isNamed(key: string, name: Name): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const code = key.charCodeAt(i);
+    const wanted = name.charCodeAt(i);
+    const isLetter = wanted >= 0x61;
+    // The bit that tells a from A. A text in lower case would be made for every header.
+    if (code !== wanted && !(isLetter && (code | 0x20) === wanted)) return false;
+  }
+  return true;
 }
 
-const NONE: readonly string[] = [];
-
-function join(first: readonly string[], second: readonly string[]): readonly string[] {
-  return first.length === 0 ? second : [...first, ...second];
+function join(first: Lines, second: Lines): Lines {
+  if (first === undefined) return second;
+  return second === undefined ? first : [first, second].flat();
 }
 
-/** What an adapter of the host's own puts there may be anything; only text is a header's value. */
-function toList(value: unknown): readonly string[] {
-  if (typeof value === 'string') return [value];
-  if (value === undefined || value === null) return NONE;
+/** Only text is a header's value. */
+function toLines(value: unknown): Lines {
+  if (typeof value === 'string') return value;
+  if (value === undefined || value === null) return undefined;
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  return list.map((line) => (typeof line === 'string' ? line : ''));
+  const texts = list.map((line) => (typeof line === 'string' ? line : ''));
+  return texts.length > 1 ? texts : texts[0];
 }
 
 /**
  * The token of an `Authorization: Bearer` header (RFC 6750, section 2.1), where there is exactly
  * one.
  */
-export function bearerToken(headers: RequestHeaders): string | undefined {
-  const values = headerValues(headers, 'authorization');
-  return values.length === 1 ? BEARER.exec(values[0] as string)?.[1] : undefined;
+export function bearerToken({ authorization }: ReceiverHeaders): string | undefined {
+  return typeof authorization === 'string' ? BEARER.exec(authorization)?.[1] : undefined;
 }
 
 /** Whether the body is said to be JSON in UTF-8, as it is. */
-export function isPlainJson(headers: RequestHeaders): boolean {
-  const types = headerValues(headers, 'content-type');
-  const encodings = headerValues(headers, 'content-encoding');
-  return (
-    types.length === 1 &&
-    isJsonType(types[0] as string) &&
-    // Joined lines, as a Web Headers has them, are one with a comma; so two are not taken anywhere.
-    encodings.length <= 1 &&
-    encodings.every((encoding) => encoding.trim().toLowerCase() === 'identity')
-  );
+export function isPlainJson(headers: ReceiverHeaders): boolean {
+  const type = headers['content-type'];
+  const encoding = headers['content-encoding'];
+  // Joined lines, as a Web Headers has them, are one with a comma; so two are not taken anywhere.
+  if (typeof type !== 'string' || !isJsonType(type)) return false;
+  if (encoding === undefined) return true;
+  return typeof encoding === 'string' && encoding.trim().toLowerCase() === 'identity';
 }
 
 /** The declared length of the body, where there is a usable one. */
-export function contentLength(headers: RequestHeaders): number | undefined {
-  const value = headerValues(headers, 'content-length')[0];
+export function contentLength(headers: ReceiverHeaders): number | undefined {
+  const lines = headers['content-length'];
+  const value = typeof lines === 'object' ? lines[0] : lines;
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
 }
 

@@ -7,7 +7,13 @@ import { CommitQueue } from './commit-queue.ts';
 import { type Client, compileClient, type CompiledClient } from './clients.ts';
 import { isPending, withDeadline } from './deadline.ts';
 import type { Delivery } from './draft.ts';
-import { bearerToken, contentLength, isPlainJson, type RequestHeaders } from './headers.ts';
+import {
+  bearerToken,
+  contentLength,
+  isPlainJson,
+  readHeaders,
+  type ReceiverHeaders,
+} from './headers.ts';
 import { checkOptions, type ReceiverOptions, type Settings } from './options.ts';
 import { type Outcome, processDelivery, type Processing } from './process.ts';
 import { REPLAY_OPTIONS, replayEvents, type ReplayOptions, type ReplayReport } from './replay.ts';
@@ -109,14 +115,15 @@ class WebhookReceiver implements Receiver {
       // Most bodies come with their head, and are there by then.
       if (isPushed(body)) await turn();
       if (method !== 'POST') return this.#answer(REFUSALS.methodNotAllowed, about);
-      if (!isPlainJson(headers)) return this.#answer(REFUSALS.unsupportedMediaType, about);
-      const found = this.#findClient(headers);
+      const known = readHeaders(headers);
+      if (!isPlainJson(known)) return this.#answer(REFUSALS.unsupportedMediaType, about);
+      const found = this.#findClient(known);
       const client = isPending(found) ? await found : found;
       if (client === undefined) return this.#answer(REFUSALS.unauthorized, about);
       about.client = client;
 
       const { limits } = this.#settings;
-      const reading = readBody(body, contentLength(headers), limits);
+      const reading = readBody(body, contentLength(known), limits);
       const read = isPending(reading) ? await reading : reading;
       if (!read.ok) return this.#answer(bodyRefusal(read, limits.bodyBytes), about);
       const delivery: Delivery = {
@@ -125,7 +132,7 @@ class WebhookReceiver implements Receiver {
         receivedAt: this.#settings.now(),
         allowShorthand: client.isSandbox,
       };
-      const stranger = authenticate(delivery, headers, client, about);
+      const stranger = authenticate(delivery, known, client, about);
       if (stranger !== undefined) return this.#answer(stranger, about);
 
       const { current } = this.#settings.mappings;
@@ -188,7 +195,7 @@ class WebhookReceiver implements Receiver {
   }
 
   #findClient(
-    headers: RequestHeaders,
+    headers: ReceiverHeaders,
   ): Promise<CompiledClient | undefined> | CompiledClient | undefined {
     const token = bearerToken(headers);
     if (token === undefined) return undefined;

@@ -18,6 +18,7 @@ import {
   bearerToken,
   contentLength,
   isPlainJson,
+  readHeaders,
   type RequestHeaders,
 } from '../../src/receiver/headers.ts';
 import { parseTimestamp } from '../../src/timestamp.ts';
@@ -174,11 +175,12 @@ export function checkHeaders(bytes: Uint8Array): void {
     const name = line.slice(0, Math.max(0, colon)).trim();
     (lines[name] ??= []).push(line.slice(colon + 1));
   }
-  const token = bearerToken(lines);
+  const headers = readHeaders(lines);
+  const token = bearerToken(headers);
   demand(token === undefined || /^[\w\-.~+/]+=*$/.test(token), 'a token is one of RFC 6750');
-  const length = contentLength(lines);
+  const length = contentLength(headers);
   demand(length === undefined || Number.isSafeInteger(length), 'a length is a whole number');
-  const isJson = isPlainJson(lines);
+  const isJson = isPlainJson(headers);
   if (isJson) {
     const values = Object.entries(lines).flatMap(([name, list]) =>
       name.toLowerCase() === 'content-type' ? list : [],
@@ -192,8 +194,8 @@ export function checkHeaders(bytes: Uint8Array): void {
   }
   const web = toWeb(lines);
   if (web === undefined) return;
-  demand(bearerToken(web) === token, 'a Web Headers has the same token');
-  demand(isPlainJson(web) === isJson, 'a Web Headers has the same type');
+  demand(bearerToken(readHeaders(web)) === token, 'a Web Headers has the same token');
+  demand(isPlainJson(readHeaders(web)) === isJson, 'a Web Headers has the same type');
 }
 
 /** The same headers as a browser has them, where it can: one line a name, no white space around values. */

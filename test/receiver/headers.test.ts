@@ -1,41 +1,68 @@
 import { describe, expect, it } from 'vitest';
-import {
-  bearerToken,
-  contentLength,
-  headerValues,
-  isPlainJson,
-} from '../../src/receiver/headers.ts';
+import * as headers from '../../src/receiver/headers.ts';
+import { readHeaders, type RequestHeaders } from '../../src/receiver/headers.ts';
 
-describe('headerValues', () => {
+const clientId = (given: RequestHeaders) => readHeaders(given)['client-id'];
+const bearerToken = (given: RequestHeaders) => headers.bearerToken(readHeaders(given));
+const isPlainJson = (given: RequestHeaders) => headers.isPlainJson(readHeaders(given));
+const contentLength = (given: RequestHeaders) => headers.contentLength(readHeaders(given));
+
+describe('readHeaders', () => {
   it('finds every line of a header, in whatever case its name is', () => {
-    expect(headerValues({ 'client-id': '1' }, 'client-id')).toEqual(['1']);
-    expect(headerValues({ 'Client-ID': '1', 'CLIENT-ID': ['2', '3'] }, 'client-id')).toEqual([
-      '1',
-      '2',
-      '3',
-    ]);
-    expect(headerValues({ 'client-id': ['1', '2'] }, 'client-id')).toEqual(['1', '2']);
-    expect(headerValues({ 'client-id': '1', 'Client-ID': '2' }, 'client-id')).toEqual(['1', '2']);
-    expect(headerValues(new Headers({ 'Client-ID': '1' }), 'client-id')).toEqual(['1']);
+    expect(clientId({ 'client-id': '1' })).toBe('1');
+    expect(clientId({ 'Client-ID': '1', 'CLIENT-ID': ['2', '3'] })).toEqual(['1', '2', '3']);
+    expect(clientId({ 'client-id': ['1', '2'], 'Client-ID': '3' })).toEqual(['1', '2', '3']);
+    expect(clientId({ 'client-id': ['1', '2'] })).toEqual(['1', '2']);
+    expect(clientId({ 'client-id': ['1'] })).toBe('1');
+    expect(clientId({ 'client-id': '1', 'Client-ID': '2' })).toEqual(['1', '2']);
+    expect(clientId(new Headers({ 'Client-ID': '1' }))).toBe('1');
+  });
+
+  it('finds all of them at once', () => {
+    const given = {
+      Authorization: 'a',
+      'Buktor-Signature': 'b',
+      'Client-ID': 'c',
+      'Content-Encoding': 'd',
+      'Content-Length': 'e',
+      'Content-Type': 'f',
+    };
+    const found = {
+      authorization: 'a',
+      'buktor-signature': 'b',
+      'client-id': 'c',
+      'content-encoding': 'd',
+      'content-length': 'e',
+      'content-type': 'f',
+    };
+    expect(readHeaders(given)).toEqual(found);
+    expect(readHeaders(new Headers(given))).toEqual(found);
+    expect(readHeaders(Object.entries(given).flat())).toEqual(found);
   });
 
   it('finds none where there is none', () => {
-    expect(headerValues({}, 'client-id')).toEqual([]);
-    expect(headerValues({ 'client-id': undefined }, 'client-id')).toEqual([]);
-    expect(headerValues({ 'Client-ID': undefined, 'client-ix': '1' }, 'client-id')).toEqual([]);
-    expect(headerValues({ 'x-client-id': '1' }, 'client-id')).toEqual([]);
-    expect(headerValues(new Headers(), 'client-id')).toEqual([]);
+    expect(clientId({})).toBeUndefined();
+    expect(clientId({ 'client-id': undefined })).toBeUndefined();
+    expect(clientId({ 'client-id': [] })).toBeUndefined();
+    expect(clientId({ 'Client-ID': undefined, 'client-ix': '1' })).toBeUndefined();
+    expect(clientId({ 'x-client-id': '1' })).toBeUndefined();
+    expect(clientId(new Headers())).toBeUndefined();
+  });
+
+  it('takes no other name for one that looks like it', () => {
+    // What has the bits of a hyphen or of a k, and what becomes a k in lower case.
+    expect(clientId({ 'client\rid': '1', 'client\x4d1d': '1' })).toBeUndefined();
+    expect(readHeaders({ 'bu\u212ator-signature': '1' })['buktor-signature']).toBeUndefined();
+    expect(readHeaders({ 'bu\x4btor-signature': '1' })['buktor-signature']).toBe('1');
   });
 
   it('takes no inherited member for a header', () => {
-    expect(
-      headerValues(Object.create({ 'client-id': '1' }) as Record<string, string>, 'client-id'),
-    ).toEqual([]);
-    expect(headerValues({}, 'constructor')).toEqual([]);
+    const inherited = Object.create({ 'client-id': '1' }) as Record<string, string>;
+    expect(clientId(inherited)).toBeUndefined();
   });
 
   it('takes a header that is called get for what it is', () => {
-    expect(headerValues({ get: 'x', 'client-id': '1' }, 'client-id')).toEqual(['1']);
+    expect(clientId({ get: 'x', 'client-id': '1' })).toBe('1');
   });
 });
 
@@ -192,9 +219,9 @@ describe('headers as Node has them, line by line', () => {
   ];
 
   it('are found whatever the case of their names, each line by itself', () => {
-    expect(headerValues(lines, 'buktor-signature')).toEqual(['a', 'b']);
-    expect(headerValues(lines, 'client-id')).toEqual([]);
-    expect(headerValues([], 'client-id')).toEqual([]);
+    expect(readHeaders(lines)['buktor-signature']).toEqual(['a', 'b']);
+    expect(clientId(lines)).toBeUndefined();
+    expect(clientId([])).toBeUndefined();
     expect(isPlainJson(lines)).toBe(true);
     expect(contentLength(lines)).toBe(12);
     expect(bearerToken(lines)).toBe('demo-token');
@@ -208,6 +235,6 @@ describe('headers as Node has them, line by line', () => {
 
   it('may be anything where an adapter of the host made them', () => {
     const odd = [7, 'x', 'client-id', 7, undefined, undefined, 'client-id'] as string[];
-    expect(headerValues(odd, 'client-id')).toEqual(['']);
+    expect(clientId(odd)).toBe('');
   });
 });
