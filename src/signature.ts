@@ -142,19 +142,22 @@ export function matchSecret(
   now: number,
 ): SigningSecret | undefined {
   if (typeof signature !== 'string' || !isBody(body)) return undefined;
-  let found: { readonly index: number; readonly notAfter: number } | undefined;
-  for (const [index, { key, notAfter }] of secrets.entries()) {
+  let found = -1;
+  let end = -Infinity;
+  for (let index = 0; index < secrets.length; index++) {
+    const { key, notAfter } = secrets[index] as CompiledSecret;
     // No early exit: the time must not tell which secret it was.
-    const matches = isDigest(hmacSha256(key, body), signature);
-    if (matches && (found === undefined || notAfter > found.notAfter)) found = { index, notAfter };
+    if (!isDigest(hmacSha256(key, body), signature) || (found >= 0 && notAfter <= end)) continue;
+    found = index;
+    end = notAfter;
   }
-  return (
-    found && {
-      index: found.index,
-      notAfter: found.notAfter === Infinity ? null : new Date(found.notAfter).toISOString(),
-      isExpired: now >= found.notAfter,
-    }
-  );
+  if (found < 0) return undefined;
+  const isExpired = now >= end;
+  return {
+    index: found,
+    notAfter: end === Infinity ? null : new Date(end).toISOString(),
+    isExpired,
+  };
 }
 
 /** Whether a signature was found to be of a secret that still counts. */

@@ -6,7 +6,7 @@ import type {
   RefusedEvent,
   StoredEvent,
 } from '../types.ts';
-import { ByClient } from './by-client.ts';
+import { ByClient } from '../by-client.ts';
 import { EventBlocks, type KeptEvent, QuarantinedEvent } from './record.ts';
 
 /** The record of events, in memory. */

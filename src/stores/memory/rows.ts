@@ -3,7 +3,7 @@ import type { TableSpec } from '../../mapping/tables.ts';
 import type { JsonValue } from '../../events.ts';
 import { atVersion, type Version, wins } from '../../merge.ts';
 import type { RowChange } from '../types.ts';
-import { ByClient } from './by-client.ts';
+import { ByClient } from '../by-client.ts';
 import { identity } from './identity.ts';
 
 /** A row as a store in memory shows it: `client_id`, key, values, `his_versions`. */

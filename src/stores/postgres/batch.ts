@@ -1,5 +1,6 @@
 import { SchemaError } from '../../errors.ts';
 import type { JsonValue } from '../../events.ts';
+import { ByClient } from '../by-client.ts';
 import type { Change, RowChange } from '../types.ts';
 import type { ColumnInfo, TableInfo } from './catalog.ts';
 import { arrayOf, type SqlValue } from './driver.ts';
@@ -118,24 +119,37 @@ function shapeOf(
   const key = Object.keys(changes[0]?.row.key ?? {})
     .sort()
     .map((name) => columnOf(info, name));
-  const rows = new Set(changes.map((change) => rowKey(change, key)));
   return {
     key,
     columns: [...names].sort().map((name) => columnOf(info, name)),
-    isShared: rows.size < changes.length,
+    isShared: isAnyShared(changes, key),
     isUniform: isUniform && names.size === last?.length,
   };
 }
 
+/** Whether two changes are about one row. */
+function isAnyShared(changes: readonly RowBearing[], key: readonly ColumnInfo[]): boolean {
+  const rows = new ByClient<true>();
+  for (const { clientId, row } of changes) {
+    const text = keyText(row, key);
+    if (rows.get(clientId, text) === true) return true;
+    rows.set(clientId, text, true);
+  }
+  return false;
+}
+
 /**
- * What tells a row from the others of its table. No text of Postgres holds the character in between.
+ * What tells a row from the others of its table.
  *
  * @param key - The columns of the key, in the order of their names.
  */
 export function rowKey({ clientId, row }: RowBearing, key: readonly ColumnInfo[]): string {
-  let text = clientId;
-  for (const { name } of key) text += `\0${row.key[name] ?? ''}`;
-  return text;
+  return `${clientId}\0${keyText(row, key)}`;
+}
+
+/** No text of Postgres holds the character in between. */
+function keyText({ key: values }: RowChange, key: readonly ColumnInfo[]): string {
+  return key.map(({ name }) => values[name] ?? '').join('\0');
 }
 
 function columnOf({ name: table, columns }: TableInfo, name: string): ColumnInfo {

@@ -1,5 +1,6 @@
 import { StorageError } from '../../errors.ts';
 import { wins } from '../../merge.ts';
+import { ByClient } from '../by-client.ts';
 import type { Change, ReplayedEntry, Verdict } from '../types.ts';
 import { type Batch, rowKey, type TableBatch, toBatch } from './batch.ts';
 import type { TableInfo } from './catalog.ts';
@@ -311,19 +312,18 @@ function judgeRepeat({ digest }: Change, claimed: string | null): Verdict {
 
 function toWaves(items: readonly Item[]): readonly Wave[] {
   const waves: Wave[] = [];
-  let places = new Map<string, number>();
+  let places = new ByClient<number>();
+  let wave: Wave | undefined;
   for (const item of items) {
     const { clientId, eventId, force = false } = item.change;
-    // No text of Postgres holds the character in between.
-    const id = `${clientId}\0${eventId}`;
-    const wave = waves.at(-1);
-    const first = places.get(id);
+    const first = places.get(clientId, eventId);
     if (wave?.force !== force || (first !== undefined && force)) {
-      waves.push({ force, items: [item], repeats: new Map() });
-      places = new Map([[id, item.place]]);
+      waves.push((wave = { force, items: [item], repeats: new Map() }));
+      places = new ByClient();
+      places.set(clientId, eventId, item.place);
     } else if (first === undefined) {
       wave.items.push(item);
-      places.set(id, item.place);
+      places.set(clientId, eventId, item.place);
     } else {
       wave.repeats.set(first, [...(wave.repeats.get(first) ?? []), item]);
     }
