@@ -338,6 +338,12 @@ describe('contentDigest', () => {
     expect(contentDigest('a.b', { x: 1 })).not.toBe(contentDigest('a.c', { x: 1 }));
     expect(contentDigest('a.b', { x: 1 })).not.toBe(contentDigest('a.b', { x: '1' }));
   });
+
+  it('is SHA-256 over the canonical type and data', () => {
+    // printf '{"data":{"a":"ü","b":[1,{}]},"type":"a.\\"b"}' | sha256sum
+    const digest = 'e17e7370c557ff13a6eb867b9343263023b6e41c3154af8ed7c06351655c073c';
+    expect(contentDigest('a."b', { b: [1, {}], a: 'ü' })).toBe(digest);
+  });
 });
 
 describe('canonicalDigest', () => {

@@ -8,11 +8,10 @@ import { REFUSALS, type Refusal } from './responses.ts';
 /** Why a body is not one of the client's, where it is not. */
 export function authenticate(
   { body, receivedAt }: Delivery,
-  headers: ReceiverHeaders,
+  { signature, clientId }: ReceiverHeaders,
   client: CompiledClient,
   about: About,
 ): Refusal | undefined {
-  const signature = headers['buktor-signature'];
   const signedWith =
     typeof signature === 'string'
       ? matchSecret(body, signature, client.secrets, receivedAt)
@@ -21,6 +20,5 @@ export function authenticate(
   if (!isInForce(signedWith) && !(signature === undefined && client.isSandbox)) {
     return REFUSALS.unauthorized;
   }
-  const claimed = headers['client-id'];
-  return claimed === undefined || claimed === client.id ? undefined : REFUSALS.clientMismatch;
+  return clientId === undefined || clientId === client.id ? undefined : REFUSALS.clientMismatch;
 }

@@ -14,46 +14,35 @@ export type Lines = string | readonly string[] | undefined;
 /** The headers that a receiver looks at. */
 export interface ReceiverHeaders {
   authorization: Lines;
-  'buktor-signature': Lines;
-  'client-id': Lines;
-  'content-encoding': Lines;
-  'content-length': Lines;
-  'content-type': Lines;
-}
-
-type Name = keyof ReceiverHeaders;
-
-/** Names by their length, since few others have the same. */
-const NAMES: readonly (readonly Name[])[] = byLength([
-  'authorization',
-  'buktor-signature',
-  'client-id',
-  'content-encoding',
-  'content-length',
-  'content-type',
-]);
-
-function byLength(names: readonly Name[]): readonly (readonly Name[])[] {
-  const longest = Math.max(...names.map(({ length }) => length));
-  return Array.from({ length: longest + 1 }, (_, length) =>
-    names.filter((name) => name.length === length),
-  );
+  clientId: Lines;
+  contentEncoding: Lines;
+  contentLength: Lines;
+  contentType: Lines;
+  signature: Lines;
 }
 
 /** Finds all lines of the headers that a receiver looks at, in one go. */
 export function readHeaders(headers: RequestHeaders): ReceiverHeaders {
+  if (!isLines(headers) && isWebHeaders(headers)) {
+    return {
+      authorization: toLines(headers.get('authorization')),
+      clientId: toLines(headers.get('client-id')),
+      contentEncoding: toLines(headers.get('content-encoding')),
+      contentLength: toLines(headers.get('content-length')),
+      contentType: toLines(headers.get('content-type')),
+      signature: toLines(headers.get('buktor-signature')),
+    };
+  }
   const found: ReceiverHeaders = {
     authorization: undefined,
-    'buktor-signature': undefined,
-    'client-id': undefined,
-    'content-encoding': undefined,
-    'content-length': undefined,
-    'content-type': undefined,
+    clientId: undefined,
+    contentEncoding: undefined,
+    contentLength: undefined,
+    contentType: undefined,
+    signature: undefined,
   };
   if (isLines(headers)) {
     for (let i = 0; i < headers.length; i += 2) add(found, headers[i], headers[i + 1]);
-  } else if (isWebHeaders(headers)) {
-    for (const name of Object.keys(found) as Name[]) found[name] = toLines(headers.get(name));
   } else {
     for (const key of Object.keys(headers)) add(found, key, headers[key]);
   }
@@ -62,14 +51,31 @@ export function readHeaders(headers: RequestHeaders): ReceiverHeaders {
 
 /** What an adapter of the host's own puts there may be anything. */
 function add(found: ReceiverHeaders, key: unknown, value: unknown): void {
-  if (typeof key !== 'string' || key.length >= NAMES.length) return;
-  for (const name of NAMES[key.length] as readonly Name[]) {
-    if (isNamed(key, name)) found[name] = join(found[name], toLines(value));
+  if (typeof key !== 'string') return;
+  // Few other names have the length of one of these.
+  switch (key.length) {
+    case 9:
+      if (isNamed(key, 'client-id')) found.clientId = join(found.clientId, value);
+      break;
+    case 12:
+      if (isNamed(key, 'content-type')) found.contentType = join(found.contentType, value);
+      break;
+    case 13:
+      if (isNamed(key, 'authorization')) found.authorization = join(found.authorization, value);
+      break;
+    case 14:
+      if (isNamed(key, 'content-length')) found.contentLength = join(found.contentLength, value);
+      break;
+    case 16:
+      if (isNamed(key, 'buktor-signature')) found.signature = join(found.signature, value);
+      else if (isNamed(key, 'content-encoding')) {
+        found.contentEncoding = join(found.contentEncoding, value);
+      }
   }
 }
 
 /** Whether a text of the same length is a name, whatever the case of its letters. */
-function isNamed(key: string, name: Name): boolean {
+function isNamed(key: string, name: string): boolean {
   for (let i = 0; i < name.length; i++) {
     const code = key.charCodeAt(i);
     const wanted = name.charCodeAt(i);
@@ -80,7 +86,8 @@ function isNamed(key: string, name: Name): boolean {
   return true;
 }
 
-function join(first: Lines, second: Lines): Lines {
+function join(first: Lines, value: unknown): Lines {
+  const second = toLines(value);
   if (first === undefined) return second;
   return second === undefined ? first : [first, second].flat();
 }
@@ -104,8 +111,7 @@ export function bearerToken({ authorization }: ReceiverHeaders): string | undefi
 
 /** Whether the body is said to be JSON in UTF-8, as it is. */
 export function isPlainJson(headers: ReceiverHeaders): boolean {
-  const type = headers['content-type'];
-  const encoding = headers['content-encoding'];
+  const { contentType: type, contentEncoding: encoding } = headers;
   // Joined lines, as a Web Headers has them, are one with a comma; so two are not taken anywhere.
   if (typeof type !== 'string' || !isJsonType(type)) return false;
   if (encoding === undefined) return true;
@@ -113,8 +119,7 @@ export function isPlainJson(headers: ReceiverHeaders): boolean {
 }
 
 /** The declared length of the body, where there is a usable one. */
-export function contentLength(headers: ReceiverHeaders): number | undefined {
-  const lines = headers['content-length'];
+export function contentLength({ contentLength: lines }: ReceiverHeaders): number | undefined {
   const value = typeof lines === 'object' ? lines[0] : lines;
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
 }
