@@ -103,7 +103,8 @@ function statementText({ tables, shared }: Batch, force: boolean, isUpdate: bool
   const next = (type: string): string => `$${String(++parameters)}::${type}`;
   const parts = [settings(next)];
   const places = next('int[]');
-  parts.push(...claims(next, places, shared, force));
+  const { parts: claimed, clientId } = claims(next, places, shared, force);
+  parts.push(...claimed);
   const written: string[] = [];
   const old: string[] = [];
   for (const [index, table] of tables.entries()) {
@@ -111,13 +112,18 @@ function statementText({ tables, shared }: Batch, force: boolean, isUpdate: bool
     const name = quote(table.table);
     const keyOf = (row: string): string =>
       `json_build_array(${['client_id', ...table.key.map(({ name }) => name)].map((column) => `${row}.${quote(column)}`).join(', ')})`;
-    parts.push(rows(table, n, next, places), beforeTrigger(table, n), upsert(table, n, isUpdate));
+    parts.push(
+      rows(table, n, next, places, clientId),
+      beforeTrigger(table, n),
+      upsert(table, n, isUpdate),
+    );
+    const count = `(SELECT count(*) FROM his_written${n})`;
     // No number, so it fails the statement, and with it the claims.
-    const fails = `WHEN ${hasBeforeTrigger(n)} THEN to_json((${literal(DROPPED)} || count(*))::int)`;
+    const fails = `WHEN ${hasBeforeTrigger(n)} THEN to_json((${literal(DROPPED)} || ${count})::int)`;
     written.push(
-      `(SELECT CASE WHEN count(*) = (SELECT count(*) FROM his_rows${n}) THEN NULL
+      `CASE WHEN ${count} = (SELECT count(*) FROM his_rows${n}) THEN NULL
       ${isUpdate ? '' : fails}
-      ELSE coalesce(json_agg(${keyOf('w')}), '[]') END FROM his_written${n} AS w)`,
+      ELSE (SELECT coalesce(json_agg(${keyOf('w')}), '[]') FROM his_written${n} AS w) END`,
     );
     const sameRow = [
       't.client_id = r.client_id',
@@ -132,8 +138,8 @@ function statementText({ tables, shared }: Batch, force: boolean, isUpdate: bool
   }
   return `WITH ${parts.join(',\n')}
 SELECT json_build_object(
-  'fresh', (SELECT CASE WHEN count(*) < (SELECT count(*) FROM his_input)
-    THEN coalesce(json_agg(place), '[]') END FROM his_fresh),
+  'fresh', CASE WHEN NOT ${areAllFresh(places)}
+    THEN (SELECT coalesce(json_agg(place), '[]') FROM his_fresh) END,
   'written', json_build_array(${written.join(', ')}),
   'old', json_build_array(${old.join(', ')})
 )::text AS answer`;
@@ -152,7 +158,7 @@ function claims(
   places: string,
   shared: Shared,
   force: boolean,
-): readonly string[] {
+): { readonly parts: readonly string[]; readonly clientId: string | undefined } {
   const lists: string[] = [];
   const names: string[] = [];
   // What all events have alike is one value, which is not carried along with each.
@@ -172,7 +178,7 @@ function claims(
   const identity = columns.slice(0, 2).filter((name) => names.includes(name));
   const order = identity.map((name) => `${name} COLLATE "C"`);
   const updates = [...columns.slice(2), 'body'].map((name) => `${name} = EXCLUDED.${name}`);
-  return [
+  const parts = [
     `his_input AS MATERIALIZED (
   SELECT ${unnest(lists, names)}
   FROM his_settings WHERE lock_timeout IS NOT NULL AND durability IS NOT NULL
@@ -191,6 +197,12 @@ function claims(
   FROM his_input JOIN his_claimed USING (${identity.join(', ')})
 )`,
   ];
+  return { parts, clientId: shared.includes('client_id') ? values[0] : undefined };
+}
+
+/** Whether every event was claimed, which is mostly so; then nothing need be asked of each. */
+function areAllFresh(places: string): string {
+  return `((SELECT count(*) FROM his_claimed) = cardinality(${places}))`;
 }
 
 /**
@@ -202,6 +214,7 @@ function rows(
   n: string,
   next: (type: string) => string,
   allPlaces: string,
+  clientId: string | undefined,
 ): string {
   const keys = key.map((_, i) => `k${String(i)}`);
   const cells = columns.map((_, i) => `v${String(i)}`);
@@ -222,16 +235,22 @@ function rows(
     isUniform,
   );
   const selected = [
-    'client_id',
+    clientId === undefined ? 'client_id' : `${clientId} AS client_id`,
     ...keys,
     ...(isShared ? cells.map(newest) : cells),
     `${versions} AS versions`,
     ...(isShared ? ['count(*) AS changes'] : []),
   ];
+  const isFresh =
+    clientId === undefined
+      ? 'JOIN his_fresh USING (place)'
+      : `WHERE ${areAllFresh(allPlaces)} OR place IN (SELECT place FROM his_fresh)`;
+  // Of a client that all events share, no column.
+  const groups = [...(clientId === undefined ? ['client_id'] : []), ...keys];
   return `his_rows${n} AS MATERIALIZED (
   SELECT ${selected.join(',\n    ')}
-  FROM (SELECT ${unnest(lists, names)}) AS u JOIN his_fresh USING (place)${
-    isShared ? `\n  GROUP BY ${['client_id', ...keys].join(', ')}` : ''
+  FROM (SELECT ${unnest(lists, names)}) AS u ${isFresh}${
+    isShared ? `\n  GROUP BY ${groups.join(', ')}` : ''
   }
 )`;
 }
