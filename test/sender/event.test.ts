@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError, EventError } from '../../src/errors.ts';
 import { validateEnvelope } from '../../src/envelope.ts';
-import type { Envelope } from '../../src/events.ts';
+import { type Envelope, serializeEvent } from '../../src/events.ts';
 import { buildEvent, prepareEvent } from '../../src/sender/event.ts';
 
 const NOW = Date.parse('2025-03-02T10:30:45.678Z');
@@ -147,6 +147,18 @@ describe('prepareEvent', () => {
     expect(faults[0]![0]).toBe('');
     expect(faults[0]![1]).toContain(message);
   });
+
+  it.each(['a', 'é', '€', '😀'])(
+    'takes a body of %j as long as is allowed, and not a byte more',
+    (letter) => {
+      const data = { s: letter.repeat(80), fill: '' };
+      const size = Buffer.byteLength(serializeEvent(event({ data })));
+      data.fill = 'x'.repeat(1_000 - size);
+      expect(faultsOf(event({ data }))).toEqual([]);
+      data.fill += 'x';
+      expect(faultsOf(event({ data }))[0]![1]).toBe('is 1001 bytes long; 1000 are allowed');
+    },
+  );
 
   it('lets pass only what a receiver would read as the same event', () => {
     fc.assert(
