@@ -64,7 +64,8 @@ interface Commit {
  * queue commits once the requests that arrived together have all been read; while the store has as
  * many commits in work as it takes, or more events in work than are queued, events gather for the
  * next: commits wait for one disk, one after another, so a small one delays the large one behind it.
- * None takes more than its share of all, or one would have nothing to write while the other is answered.
+ * Beside another, none takes more than its share of all: or else one end has nothing to do while the other is
+ * at work.
  * An event whose deadline passes is **given up**: its request
  * fails; if it was queued it is dropped, if it was in work the commit goes on unheard, because the
  * sender will send the event again and find it a duplicate if it was committed after all.
@@ -119,9 +120,13 @@ export class CommitQueue {
     });
   }
 
-  /** Starts as many commits as the store takes and are worth it, and shares out what is queued. */
-  #begin(): void {
-    const free = this.#atOnce - this.#commits;
+  /**
+   * Starts as many commits as the store takes and are worth it, and shares out what is queued.
+   *
+   * @param most - How many it may be.
+   */
+  #begin(most: number = Infinity): void {
+    const free = Math.min(most, this.#atOnce - this.#commits);
     if (free <= 0 || this.#queued.length === 0) return;
     if (this.#queued.length < this.#inWork) {
       // One that hangs must not hold up the events behind.
@@ -138,9 +143,10 @@ export class CommitQueue {
   #start(commits: number): void {
     clearTimeout(this.#holding);
     this.#holding = undefined;
-    // About as large as the others, so that one is read and answered while the next is written.
-    const even = Math.ceil((this.#queued.length + this.#inWork) / this.#atOnce);
-    const share = Math.min(Math.ceil(this.#queued.length / commits), Math.max(SHARE, even));
+    let share = Math.ceil(this.#queued.length / commits);
+    // Beside others, about as large as they are: so one is read and answered while the next is written.
+    const even = Math.max(SHARE, Math.ceil((this.#queued.length + this.#inWork) / this.#atOnce));
+    if (this.#inWork > 0 && share - even >= SHARE / 2) share = even;
     for (let i = 0; i < commits && this.#queued.length > 0; i++) {
       void this.#commitNext(Math.min(share, this.#limits.batchSize));
     }
@@ -167,7 +173,7 @@ export class CommitQueue {
     this.#commits--;
     this.#inWork -= batch.length;
     // A store that takes several works elsewhere, and would be idle while the answers are written.
-    if (this.#atOnce > 1) this.#begin();
+    if (this.#atOnce > 1) this.#begin(1);
     batch.forEach((waiting, index) => {
       if (!waiting.isGivenUp) this.#deadlines.end(waiting);
       if (result instanceof Error) waiting.fail(result);

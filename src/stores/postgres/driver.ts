@@ -61,7 +61,7 @@ export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-type ArrayItem = string | number | boolean | null;
+type ArrayItem = string | number | boolean | null | undefined;
 
 /** A list as the text of a Postgres array, because drivers differ in how they write one. */
 export function arrayOf(values: readonly ArrayItem[]): string {
@@ -72,7 +72,7 @@ export function arrayOf(values: readonly ArrayItem[]): string {
 
 function isPlain(value: ArrayItem): boolean {
   if (typeof value === 'string') return !value.includes('"') && !value.includes('\\');
-  return value !== null;
+  return value !== null && value !== undefined;
 }
 
 function toItem(value: ArrayItem): string {
