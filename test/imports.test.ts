@@ -23,7 +23,7 @@ const graph = new Map<string, string[]>(
 const LAYERS: readonly (readonly RegExp[])[] = [
   [
     /^(audit|calendar|canonical|configuration|digits|errors|events|hmac|json|json-scan)\.ts$/,
-    /^(timestamp|weak-secrets|without-values)\.ts$/,
+    /^(deadlines|timestamp|underway|weak-secrets|without-values)\.ts$/,
     /^schemas\/envelope-validator\.ts$/,
   ],
   [/^(signature|envelope|merge)\.ts$/, /^mapping\//],
