@@ -4,8 +4,8 @@ import { type Placed, Underway } from './underway.ts';
 export interface Timed extends Placed {
   /** By the clock of `performance.now()`, in milliseconds. */
   deadline: number;
-  /** Called where it has not ended by then; ends it. */
-  onPassed(): void;
+  /** Called with itself where it has not ended by then; ends it. */
+  onPassed(timed: Timed): void;
 }
 
 /**
@@ -25,11 +25,13 @@ export class Deadlines {
     if (timed.deadline < this.#wakesAt) this.#wake(timed.deadline, timeout);
   }
 
-  /** To be called once for each that was begun, also for one that has passed. */
+  /** To be called for each that was begun, also for one that has passed; does nothing the second time. */
   end(timed: Timed): void {
     this.#open.delete(timed);
     // A timer that waits for nothing would keep the process alive.
-    if (this.#open.size === 0) this.#rest();
+    if (this.#open.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#wakesAt = Infinity;
   }
 
   #wake(at: number, timeout: number): void {
@@ -40,19 +42,13 @@ export class Deadlines {
     }, timeout);
   }
 
-  #rest(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#wakesAt = Infinity;
-  }
-
   #pass(): void {
     const now = performance.now();
     this.#wakesAt = Infinity;
     let next = Infinity;
     for (const timed of [...this.#open]) {
       if (timed.deadline > now) next = Math.min(next, timed.deadline);
-      else timed.onPassed();
+      else timed.onPassed(timed);
     }
     if (next < this.#wakesAt) this.#wake(next, next - now);
   }

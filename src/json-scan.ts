@@ -93,15 +93,13 @@ function mayHide(bytes: Uint8Array, backslash: number): boolean {
   return isLatin1 && (bytes[backslash + 4] as number) < 0x38;
 }
 
-/** Whether the string that begins here has the length, and the letters at both ends, of a key that is not allowed. */
+/** Whether the string that begins here has the length of `__proto__` or `constructor`, and their letters at both ends. */
 function mayBePoison(bytes: Uint8Array, start: number): boolean {
   const first = bytes[start];
-  if (first === 0x5f /* _ */) return endsAs(bytes, start + '__proto__'.length, 0x5f);
-  return first === 0x63 /* c */ && endsAs(bytes, start + 'constructor'.length, 0x72 /* r */);
-}
-
-function endsAs(bytes: Uint8Array, end: number, last: number): boolean {
-  return bytes[end] === 0x22 && bytes[end - 1] === last;
+  return (
+    (first === 0x5f /* _ */ && bytes[start + 8] === 0x5f && bytes[start + 9] === 0x22) ||
+    (first === 0x63 /* c */ && bytes[start + 10] === 0x72 /* r */ && bytes[start + 11] === 0x22)
+  );
 }
 
 function isDigit(byte: number): boolean {

@@ -88,7 +88,7 @@ export function sha256(content: Uint8Array | string): string {
  * canonical `{ type, data }`. Key order, white space and the envelope's other members don't count.
  */
 export function contentDigest(type: string, data: JsonObject): string {
-  return sha256(`{"data":${canonicalText(data)},"type":${JSON.stringify(type)}}`);
+  return sha256(canonicalText({ type, data }));
 }
 
 /** SHA-256 over the canonical text of a JSON value, in hex. */

@@ -23,7 +23,9 @@ export class Underway<T extends Placed> implements Iterable<T> {
     this.#items.push(item);
   }
 
+  /** Does nothing for what is not there any more. */
   delete(item: T): void {
+    if (this.#items[item.place] !== item) return;
     const last = this.#items.pop() as T;
     if (last !== item) {
       this.#items[item.place] = last;
@@ -32,23 +34,23 @@ export class Underway<T extends Placed> implements Iterable<T> {
     item.onEnd?.();
   }
 
-  /** Resolves once all that is under way now has ended; what comes later is not waited for. */
-  async ended(): Promise<void> {
-    await Promise.all(
-      this.#items.map(
-        (item) =>
-          new Promise<void>((resolve) => {
-            const { onEnd } = item;
-            item.onEnd = () => {
-              onEnd?.();
-              resolve();
-            };
-          }),
-      ),
-    );
-  }
-
   [Symbol.iterator](): Iterator<T> {
     return this.#items.values();
   }
+}
+
+/** Resolves once all that is under way now has ended; what comes later is not waited for. */
+export async function ended(underway: Underway<Placed>): Promise<void> {
+  await Promise.all(
+    [...underway].map(
+      (item) =>
+        new Promise<void>((resolve) => {
+          const { onEnd } = item;
+          item.onEnd = () => {
+            onEnd?.();
+            resolve();
+          };
+        }),
+    ),
+  );
 }

@@ -1,4 +1,4 @@
-import { EVENT_TYPES, resourceOf } from '../events.ts';
+import { resourceOf } from '../events.ts';
 import type { CompiledMapping, MappingSet } from './types.ts';
 
 /**
@@ -22,20 +22,7 @@ export function resolveMapping(
 ): CompiledMapping | null | undefined {
   const client = mappings.clients.get(clientId) ?? mappings.clients.get('*');
   const exact = client?.get(eventType);
-  return exact === undefined ? client?.get(wildcardOf(eventType)) : exact;
-}
-
-/** A text that is made is hashed for every look-up; these are once. */
-const WILDCARDS: ReadonlyMap<string, string> = new Map(
-  EVENT_TYPES.map((type) => [type, makeWildcard(type)]),
-);
-
-function wildcardOf(eventType: string): string {
-  return WILDCARDS.get(eventType) ?? makeWildcard(eventType);
-}
-
-function makeWildcard(eventType: string): string {
-  return `${resourceOf(eventType)}.*`;
+  return exact === undefined ? client?.get(`${resourceOf(eventType)}.*`) : exact;
 }
 
 /** A mapping, and under which names it stands in the document. */
@@ -55,5 +42,5 @@ export function findMapping(
   if (mapping === undefined) return undefined;
   const client = mappings.clients.has(clientId) ? clientId : '*';
   const isExact = mappings.clients.get(client)?.has(eventType) === true;
-  return { client, entry: isExact ? eventType : wildcardOf(eventType), mapping };
+  return { client, entry: isExact ? eventType : `${resourceOf(eventType)}.*`, mapping };
 }

@@ -8,10 +8,11 @@ import { REFUSALS, type Refusal } from './responses.ts';
 /** Why a body is not one of the client's, where it is not. */
 export function authenticate(
   { body, receivedAt }: Delivery,
-  { signature, clientId }: ReceiverHeaders,
+  headers: ReceiverHeaders,
   client: CompiledClient,
   about: About,
 ): Refusal | undefined {
+  const signature = headers['buktor-signature'];
   const signedWith =
     typeof signature === 'string'
       ? matchSecret(body, signature, client.secrets, receivedAt)
@@ -20,5 +21,6 @@ export function authenticate(
   if (!isInForce(signedWith) && !(signature === undefined && client.isSandbox)) {
     return REFUSALS.unauthorized;
   }
-  return clientId === undefined || clientId === client.id ? undefined : REFUSALS.clientMismatch;
+  const claimed = headers['client-id'];
+  return claimed === undefined || claimed === client.id ? undefined : REFUSALS.clientMismatch;
 }

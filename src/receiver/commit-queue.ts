@@ -23,32 +23,12 @@ const SHARE = 32;
 const HELD_BACK = 20;
 
 /** An event that waits for its commit, or for its end. */
-class Waiting implements Timed {
-  place = 0;
-  deadline = 0;
+interface Waiting extends Timed {
   readonly change: Change;
   readonly settle: (verdict: Verdict) => void;
   readonly fail: (error: Error) => void;
   /** The commit that has it in work. */
   commit: Commit | undefined;
-  isGivenUp = false;
-  readonly #giveUp: (waiting: Waiting) => void;
-
-  constructor(
-    change: Change,
-    settle: Waiting['settle'],
-    fail: Waiting['fail'],
-    giveUp: (waiting: Waiting) => void,
-  ) {
-    this.change = change;
-    this.settle = settle;
-    this.fail = fail;
-    this.#giveUp = giveUp;
-  }
-
-  onPassed(): void {
-    this.#giveUp(this);
-  }
 }
 
 interface Commit {
@@ -73,6 +53,8 @@ interface Commit {
 export class CommitQueue {
   readonly #store: EventStore;
   readonly #limits: CommitQueueLimits;
+  /** How many commits the store takes at the same time. */
+  readonly #atOnce: number;
   readonly #deadlines = new Deadlines();
   readonly #queued: Waiting[] = [];
   /** Commits in work, and their events. */
@@ -84,11 +66,7 @@ export class CommitQueue {
   constructor(store: EventStore, limits: CommitQueueLimits) {
     this.#store = store;
     this.#limits = limits;
-  }
-
-  /** How many commits the store takes at the same time. */
-  get #atOnce(): number {
-    return this.#store.concurrency ?? 1;
+    this.#atOnce = store.concurrency ?? 1;
   }
 
   /** Whether another event would be one too many. */
@@ -103,7 +81,15 @@ export class CommitQueue {
    */
   commit(change: Change): Promise<Verdict> {
     return new Promise((settle, fail) => {
-      const waiting = new Waiting(change, settle, fail, this.#giveUp);
+      const waiting: Waiting = {
+        place: 0,
+        deadline: 0,
+        onPassed: this.#giveUp,
+        change,
+        settle,
+        fail,
+        commit: undefined,
+      };
       this.#deadlines.begin(waiting, this.#limits.storeTimeout);
       this.#queued.push(waiting);
       this.#wake();
@@ -125,7 +111,7 @@ export class CommitQueue {
    *
    * @param most - How many it may be.
    */
-  #begin(most: number = Infinity): void {
+  #begin(most: number = this.#atOnce): void {
     const free = Math.min(most, this.#atOnce - this.#commits);
     if (free <= 0 || this.#queued.length === 0) return;
     if (this.#queued.length < this.#inWork) {
@@ -135,9 +121,8 @@ export class CommitQueue {
       }, HELD_BACK);
       return;
     }
-    const size = this.#queued.length;
-    const full = Math.ceil(size / this.#limits.batchSize);
-    this.#start(Math.min(free, Math.max(Math.floor(size / SHARE), full)));
+    const full = Math.ceil(this.#queued.length / this.#limits.batchSize);
+    this.#start(Math.min(free, Math.max(Math.floor(this.#queued.length / SHARE), full)));
   }
 
   #start(commits: number): void {
@@ -157,7 +142,6 @@ export class CommitQueue {
   readonly #giveUp = (waiting: Waiting): void => {
     const { storeTimeout } = this.#limits;
     this.#deadlines.end(waiting);
-    waiting.isGivenUp = true;
     waiting.fail(new StorageError(`The store did not answer within ${String(storeTimeout)} ms.`));
     if (waiting.commit === undefined) this.#queued.splice(this.#queued.indexOf(waiting), 1);
     else if (--waiting.commit.waiting === 0) waiting.commit.controller.abort();
@@ -175,7 +159,7 @@ export class CommitQueue {
     // A store that takes several works elsewhere, and would be idle while the answers are written.
     if (this.#atOnce > 1) this.#begin(1);
     batch.forEach((waiting, index) => {
-      if (!waiting.isGivenUp) this.#deadlines.end(waiting);
+      this.#deadlines.end(waiting);
       if (result instanceof Error) waiting.fail(result);
       else waiting.settle(result[index] as Verdict);
     });
@@ -185,10 +169,12 @@ export class CommitQueue {
   /** The verdicts on a batch, or why there are none. */
   async #ask(batch: readonly Waiting[], signal: AbortSignal): Promise<readonly Verdict[] | Error> {
     try {
-      const changes = batch.map(({ change }) => change);
       // A store that hangs must not hold up the events behind.
       const verdicts: readonly unknown[] = await Promise.race([
-        this.#store.commit(changes, { signal }),
+        this.#store.commit(
+          batch.map(({ change }) => change),
+          { signal },
+        ),
         givenUp(signal),
       ]);
       return verdicts.length === batch.length && !verdicts.includes(undefined)

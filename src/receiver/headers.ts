@@ -11,38 +11,27 @@ export type RequestHeaders =
 /** What a header has on its lines: nothing where it is missing, a text where there is one, else a list of them. */
 export type Lines = string | readonly string[] | undefined;
 
+const NAMES = [
+  'authorization',
+  'buktor-signature',
+  'client-id',
+  'content-encoding',
+  'content-length',
+  'content-type',
+] as const;
+
 /** The headers that a receiver looks at. */
-export interface ReceiverHeaders {
-  authorization: Lines;
-  clientId: Lines;
-  contentEncoding: Lines;
-  contentLength: Lines;
-  contentType: Lines;
-  signature: Lines;
-}
+export type ReceiverHeaders = Record<(typeof NAMES)[number], Lines>;
+
+const NONE = Object.fromEntries(NAMES.map((name) => [name, undefined])) as ReceiverHeaders;
 
 /** Finds all lines of the headers that a receiver looks at, in one go. */
 export function readHeaders(headers: RequestHeaders): ReceiverHeaders {
-  if (!isLines(headers) && isWebHeaders(headers)) {
-    return {
-      authorization: toLines(headers.get('authorization')),
-      clientId: toLines(headers.get('client-id')),
-      contentEncoding: toLines(headers.get('content-encoding')),
-      contentLength: toLines(headers.get('content-length')),
-      contentType: toLines(headers.get('content-type')),
-      signature: toLines(headers.get('buktor-signature')),
-    };
-  }
-  const found: ReceiverHeaders = {
-    authorization: undefined,
-    clientId: undefined,
-    contentEncoding: undefined,
-    contentLength: undefined,
-    contentType: undefined,
-    signature: undefined,
-  };
+  const found = { ...NONE };
   if (isLines(headers)) {
     for (let i = 0; i < headers.length; i += 2) add(found, headers[i], headers[i + 1]);
+  } else if (isWebHeaders(headers)) {
+    for (const name of NAMES) add(found, name, headers.get(name));
   } else {
     for (const key of Object.keys(headers)) add(found, key, headers[key]);
   }
@@ -51,37 +40,19 @@ export function readHeaders(headers: RequestHeaders): ReceiverHeaders {
 
 /** What an adapter of the host's own puts there may be anything. */
 function add(found: ReceiverHeaders, key: unknown, value: unknown): void {
-  if (typeof key !== 'string') return;
-  // Few other names have the length of one of these.
-  switch (key.length) {
-    case 9:
-      if (isNamed(key, 'client-id')) found.clientId = join(found.clientId, value);
-      break;
-    case 12:
-      if (isNamed(key, 'content-type')) found.contentType = join(found.contentType, value);
-      break;
-    case 13:
-      if (isNamed(key, 'authorization')) found.authorization = join(found.authorization, value);
-      break;
-    case 14:
-      if (isNamed(key, 'content-length')) found.contentLength = join(found.contentLength, value);
-      break;
-    case 16:
-      if (isNamed(key, 'buktor-signature')) found.signature = join(found.signature, value);
-      else if (isNamed(key, 'content-encoding')) {
-        found.contentEncoding = join(found.contentEncoding, value);
-      }
+  for (const name of NAMES) {
+    if (isNamed(key, name)) found[name] = join(found[name], value);
   }
 }
 
-/** Whether a text of the same length is a name, whatever the case of its letters. */
-function isNamed(key: string, name: string): boolean {
+/** Whether a text is a name, whatever the case of its letters. Few others have the length of one. */
+function isNamed(key: unknown, name: string): boolean {
+  if (typeof key !== 'string' || key.length !== name.length) return false;
   for (let i = 0; i < name.length; i++) {
     const code = key.charCodeAt(i);
     const wanted = name.charCodeAt(i);
-    const isLetter = wanted >= 0x61;
-    // The bit that tells a from A. A text in lower case would be made for every header.
-    if (code !== wanted && !(isLetter && (code | 0x20) === wanted)) return false;
+    // The bit that tells a letter from its capital. A text in lower case would be made for every header.
+    if (code !== wanted && (wanted < 0x61 || (code | 0x20) !== wanted)) return false;
   }
   return true;
 }
@@ -95,10 +66,9 @@ function join(first: Lines, value: unknown): Lines {
 /** Only text is a header's value. */
 function toLines(value: unknown): Lines {
   if (typeof value === 'string') return value;
-  if (value === undefined || value === null) return undefined;
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const texts = list.map((line) => (typeof line === 'string' ? line : ''));
-  return texts.length > 1 ? texts : texts[0];
+  const list: readonly unknown[] = [value ?? []].flat();
+  const lines = list.map((line) => (typeof line === 'string' ? line : ''));
+  return lines.length > 1 ? lines : lines[0];
 }
 
 /**
@@ -111,7 +81,8 @@ export function bearerToken({ authorization }: ReceiverHeaders): string | undefi
 
 /** Whether the body is said to be JSON in UTF-8, as it is. */
 export function isPlainJson(headers: ReceiverHeaders): boolean {
-  const { contentType: type, contentEncoding: encoding } = headers;
+  const type = headers['content-type'];
+  const encoding = headers['content-encoding'];
   // Joined lines, as a Web Headers has them, are one with a comma; so two are not taken anywhere.
   if (typeof type !== 'string' || !isJsonType(type)) return false;
   if (encoding === undefined) return true;
@@ -119,7 +90,8 @@ export function isPlainJson(headers: ReceiverHeaders): boolean {
 }
 
 /** The declared length of the body, where there is a usable one. */
-export function contentLength({ contentLength: lines }: ReceiverHeaders): number | undefined {
+export function contentLength(headers: ReceiverHeaders): number | undefined {
+  const lines = headers['content-length'];
   const value = typeof lines === 'object' ? lines[0] : lines;
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
 }

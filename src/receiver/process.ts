@@ -85,17 +85,8 @@ export function processDelivery(
     settings.mappings.find(clientId),
   );
   return isPending(found)
-    ? mapOnceFound(draft, found, processing)
+    ? found.then((mappings) => mapDraft(draft, mappings, processing))
     : mapDraft(draft, found, processing);
-}
-
-// A function that holds a closure keeps what that needs apart, at every call: so those stand alone.
-async function mapOnceFound(
-  draft: ReadDraft,
-  found: PromiseLike<MappingSet | null | undefined>,
-  processing: Processing,
-): Promise<Outcome> {
-  return mapDraft(draft, await found, processing);
 }
 
 function mapDraft(
@@ -131,18 +122,9 @@ function mapDraft(
     });
   }
 
-  const preparing = prepare(mappings);
-  return preparing === undefined
-    ? commitRow(draft, mappings.version, mapping, mapped, processing)
-    : commitOncePrepared(preparing, draft, mappings.version, mapping, mapped, processing);
-}
-
-async function commitOncePrepared(
-  preparing: Promise<void>,
-  ...work: Parameters<typeof commitRow>
-): Promise<Outcome> {
-  await preparing;
-  return commitRow(...work);
+  const commit = (): Promise<Outcome> | Outcome =>
+    commitRow(draft, mappings.version, mapping, mapped, processing);
+  return prepare(mappings)?.then(commit) ?? commit();
 }
 
 function commitRow(

@@ -6,7 +6,7 @@ import type { Endpoint, TimedAttempt } from './endpoint.ts';
 import type { PreparedEvent } from './event.ts';
 import type { Envelope } from '../events.ts';
 import { type LifecycleListener, tell } from './lifecycle.ts';
-import { type Placed, Underway } from '../underway.ts';
+import { ended, type Placed, Underway } from '../underway.ts';
 
 /** That an event is with the receiver. */
 export interface Receipt {
@@ -106,7 +106,7 @@ export class DirectDelivery {
       send.isLast = true;
       send.endWait?.();
     }
-    await this.#sends.ended();
+    await ended(this.#sends);
   }
 
   #receive({ event, attempts }: Send, { status, isReplayed, duration }: TimedAttempt): Receipt {

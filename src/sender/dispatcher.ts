@@ -4,7 +4,7 @@ import type { RetryPolicy } from './backoff.ts';
 import { type LifecycleListener, tell } from './lifecycle.ts';
 import type { ClaimedEvent, Outbox } from './outbox.ts';
 import { OUTBOX_DELAY, Settling } from './settling.ts';
-import { type Placed, Underway } from '../underway.ts';
+import { ended, type Placed, Underway } from '../underway.ts';
 import { handBack, settlementOf } from './verdict.ts';
 
 /** What a dispatcher works with. */
@@ -117,7 +117,7 @@ export class Dispatcher {
       if (delay > 0 && wakes === this.#wakes) await this.#pause(delay);
     }
     this.#release();
-    await this.#inFlight.ended();
+    await ended(this.#inFlight);
     clearInterval(heartbeat);
     await this.#settling.ended();
   }
