@@ -52,6 +52,16 @@ describe('Deadlines', () => {
     expect(passed).toEqual(['b']);
   });
 
+  it('may be ended twice, and take no other along', () => {
+    const first = begin('a', 10);
+    begin('b', 20);
+    begin('c', 30);
+    deadlines.end(first);
+    deadlines.end(first);
+    vi.advanceTimersByTime(100);
+    expect(passed).toEqual(['b', 'c']);
+  });
+
   it('keep no timer once all have ended or passed', () => {
     const ended = begin('a', 10);
     expect(vi.getTimerCount()).toBe(1);

@@ -24,6 +24,11 @@ const BROKEN = {
   receive: () => Promise.reject(new Error('broken')),
 } as unknown as Receiver;
 
+/** One whose answer no server can write. */
+const UNWRITABLE = {
+  receive: () => Promise.resolve({ status: 200, headers: { 'no name': 'x' }, body: '{}' }),
+} as unknown as Receiver;
+
 describe('expressReceiver in a host', () => {
   async function serve(
     receiver: Receiver,
@@ -68,6 +73,14 @@ describe('expressReceiver in a host', () => {
     const { next, post } = await serve(BROKEN);
     expect(await (await post()).text()).toBe('next');
     expect(next).toHaveBeenCalledWith(new Error('broken'));
+  });
+
+  it('hears once of an answer that cannot be written', async () => {
+    const { next, post } = await serve(UNWRITABLE);
+    expect(await (await post()).text()).toBe('next');
+    expect(next).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({ code: 'ERR_INVALID_HTTP_TOKEN' }),
+    );
   });
 
   it('has the length of an answer in bytes', async () => {
@@ -128,6 +141,19 @@ describe('fastifyReceiver in a host', () => {
     const response = await app.inject({ method: 'POST', url: '/his/receive' });
     expect(response.statusCode).toBe(500);
     expect(response.json()).toMatchObject({ message: 'broken' });
+  });
+});
+
+describe('fastifyReceiver with a receiver of the host', () => {
+  it.each<[string, Partial<Receiver>]>([
+    ['an answer that cannot be written', UNWRITABLE],
+    ['no answer', { receive: () => Promise.resolve(undefined as never) }],
+  ])('hands on %s as an error', async (_, receiver) => {
+    const app = Fastify();
+    await app.register(fastifyReceiver, { receiver: receiver as Receiver });
+    onTestFinished(() => app.close());
+    const response = await app.inject({ method: 'POST', url: '/his/receive' });
+    expect(response.statusCode).toBe(500);
   });
 });
 
